@@ -120,6 +120,9 @@ func (h *Hub) Free(w *Waiter) {
 		panic("channels: Free needs a claimed waiter")
 	}
 	for i := range w.links {
+		if w.links[i].linked() { // unlinked under a lock that finish took after: no race
+			panic("channels: a waiter that is still in a list was freed")
+		}
 		w.links[i].entry = nil
 	}
 	w.names, w.next, w.single, w.ending = nil, nil, nil, nil
