@@ -1,0 +1,242 @@
+package park
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// keepAlive finds clients that vanished without a word: after two minutes. The
+// system does that at no cost here, while nothing is read or written.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 20 * time.Second, Count: 3}
+
+// door is where connections come in.
+type door struct {
+	mu        sync.Mutex // held while a connection is let in
+	isShut    bool
+	ended     bool
+	listeners map[net.Listener]bool
+	leaving   map[net.Conn]bool // refused ones that are not closed yet
+}
+
+// enter notes a listener, false when the door is shut.
+func (d *door) enter(ln net.Listener, host *goroutines) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.isShut {
+		return false
+	}
+	if d.listeners == nil {
+		d.listeners = make(map[net.Listener]bool)
+	}
+	d.listeners[ln] = true
+	host.add()
+	return true
+}
+
+func (d *door) leave(ln net.Listener, host *goroutines) {
+	d.mu.Lock()
+	delete(d.listeners, ln)
+	d.mu.Unlock()
+	host.done()
+}
+
+func (d *door) closed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.isShut
+}
+
+// shut closes the listeners. Afterwards no connection is being let in.
+func (d *door) shut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.isShut = true
+	for ln := range d.listeners {
+		_ = ln.Close()
+	}
+	for conn := range d.leaving {
+		_ = conn.Close()
+	}
+}
+
+// last is true for the first one that asks.
+func (d *door) last() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	first := !d.ended
+	d.ended = true
+	return first
+}
+
+// Serve implements Lot.
+func (l *goroutineLot) Serve(ln net.Listener) error {
+	if !l.door.enter(ln, &l.host) {
+		_ = ln.Close()
+		return nil
+	}
+	defer l.door.leave(ln, &l.host)
+	pause := time.Duration(0)
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			l.letIn(conn)
+		case l.door.closed() || isClosed(err):
+			return nil
+		case isPassing(err):
+			l.o.Event(Event{Kind: AcceptFailed, Err: err})
+			pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
+			if !l.pause(pause) {
+				return nil
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// pause waits; false when the lot was shut meanwhile.
+func (l *goroutineLot) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.host.end:
+		return false
+	}
+}
+
+func (l *goroutineLot) letIn(conn net.Conn) {
+	setKeepAlive(conn)
+	evicted, ok := l.admit(conn)
+	for _, id := range evicted {
+		l.books.evicted.Add(1)
+		l.o.Event(Event{Kind: Evicted, ID: id})
+	}
+	if !ok {
+		l.refuse(conn)
+	}
+}
+
+// admit makes a new connection idle, if need be in the place of the one idle for
+// longest. It is done under one lock, so that there are never more than MaxConns.
+func (l *goroutineLot) admit(conn net.Conn) (evicted []ID, ok bool) {
+	l.door.mu.Lock()
+	defer l.door.mu.Unlock()
+	for l.o.MaxConns > 0 && l.books.connections() >= int64(l.o.MaxConns) {
+		slot, any := l.idle.oldest()
+		if !any {
+			return evicted, false
+		}
+		if id, ok := l.evict(slot); ok {
+			evicted = append(evicted, id)
+		}
+	}
+	slot, e, ok := l.table.take()
+	if !ok { // shut; it is closed without a word
+		_ = conn.Close()
+		return evicted, true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lot == nil {
+		e.lot, e.slot, e.gen = l, slot, 1
+	}
+	e.conn, e.raw = conn, rawOf(conn)
+	e.told, e.ended, e.broken = false, false, false
+	l.books.accepted.Add(1)
+	e.enterLocked(active)
+	_ = e.settleLocked(false)
+	return evicted, true
+}
+
+// evict closes a connection if it is still idle.
+func (l *goroutineLot) evict(slot uint32) (id ID, ok bool) {
+	e := l.table.at(slot)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state != idle {
+		return 0, false
+	}
+	id = e.id()
+	e.closeLocked()
+	return id, true
+}
+
+func setKeepAlive(conn net.Conn) {
+	if below, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
+		conn = below.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetKeepAliveConfig(keepAlive)
+	}
+}
+
+const (
+	maxLeaving  = 256         // refused connections that are closed with care
+	leavingTime = time.Second // how long that may take
+)
+
+// refuse turns a connection away.
+//
+// A connection closed with unread bytes, and the client's request is on its
+// way, is reset, and then some systems do not show the client the refusal they
+// have received. So the input is read for a while, but not of more than some.
+func (l *goroutineLot) refuse(conn net.Conn) {
+	l.books.refused.Add(1)
+	l.o.Event(Event{Kind: Refused})
+	refusal := l.o.Refusal
+	if raw := rawOf(conn); raw != nil {
+		n, err := tryWrite(raw, refusal)
+		if err != nil || n < len(refusal) {
+			_ = conn.Close()
+			return
+		}
+		refusal = nil
+	}
+	l.door.mu.Lock()
+	ok := !l.door.isShut && len(l.door.leaving) < maxLeaving
+	if ok {
+		if l.door.leaving == nil {
+			l.door.leaving = make(map[net.Conn]bool)
+		}
+		l.door.leaving[conn] = true
+		l.host.add()
+		go l.seeOff(conn, refusal)
+	}
+	l.door.mu.Unlock()
+	if !ok {
+		_ = conn.Close()
+	}
+}
+
+// seeOff closes a refused connection when the client has had the refusal.
+func (l *goroutineLot) seeOff(conn net.Conn, refusal []byte) {
+	defer l.host.done()
+	_ = conn.SetDeadline(time.Now().Add(leavingTime))
+	if len(refusal) > 0 {
+		_, _ = conn.Write(refusal)
+	}
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		var sink [512]byte
+		for read := 0; read < maxKept; {
+			n, err := conn.Read(sink[:])
+			if err != nil {
+				break
+			}
+			read += n
+		}
+	}
+	l.door.mu.Lock()
+	delete(l.door.leaving, conn)
+	l.door.mu.Unlock()
+	_ = conn.Close()
+}

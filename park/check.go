@@ -1,0 +1,133 @@
+package park
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Check implements Lot. It holds every lock there is for a moment, so that
+// what it sees is one moment. Nobody else holds two entries' locks, so there is no
+// order among them to be broken; the order is door, entries, wheel or list.
+func (l *goroutineLot) Check() error {
+	l.door.mu.Lock()
+	defer l.door.mu.Unlock()
+	size := l.table.size()
+	for slot := range size {
+		l.table.at(slot).mu.Lock()
+	}
+	defer func() {
+		for slot := range size {
+			l.table.at(slot).mu.Unlock()
+		}
+	}()
+
+	var problems []error
+	wrong := func(format string, args ...any) {
+		if len(problems) < 20 {
+			problems = append(problems, fmt.Errorf("park: "+format, args...))
+		}
+	}
+	var count [states]int64
+	busy := 0 // slots that cannot be taken
+	for slot := range size {
+		e := l.table.at(slot)
+		count[e.state]++
+		if e.state != closed || e.reading {
+			busy++
+		}
+		if why := e.wrongLocked(); why != "" {
+			wrong("slot %d, %s: %s", slot, e.state, why)
+		}
+	}
+	for s := idle; s < states; s++ {
+		if n := l.books.now[s].Load(); n != count[s] {
+			wrong("%d connections %s, counted as %d", count[s], s, n)
+		}
+	}
+	if n := l.table.taken(); n != busy {
+		wrong("%d slots in use, %d taken", busy, n)
+	}
+	l.idle.check(count[idle], func(slot uint32) bool { return l.table.at(slot).state == idle }, wrong)
+	l.wheel.check(func(slot uint32) bool { s := l.table.at(slot).state; return s == idle || s == parked }, wrong)
+	if m := l.o.MaxConns; m > 0 && l.books.connections() > int64(m) {
+		wrong("%d connections, at most %d allowed", l.books.connections(), m)
+	}
+	return errors.Join(problems...)
+}
+
+// wrongLocked says what of an entry does not fit its state.
+func (e *entry) wrongLocked() string {
+	open := e.state != closed
+	switch {
+	case (e.conn != nil) != open:
+		return "connection kept or lost"
+	case !open && (e.kept != nil || e.owner != nil || e.due.due != 0):
+		return "something kept of a closed connection"
+	case open && e.gen == 0:
+		return "generation 0"
+	case e.state != parked && e.owner != nil:
+		return "has an owner"
+	case e.state == idle && !e.reading:
+		return "not read from"
+	case e.state == idle && len(e.kept) > 0:
+		return "has a request at hand"
+	case e.state == idle && e.due.due == 0 && e.lot.o.IdleTimeout > 0:
+		return "has no deadline"
+	case e.state == active && e.reading:
+		return "read from"
+	case e.state == parked && !e.reading && !e.ended && !e.broken && len(e.kept) < maxKept:
+		return "not read from"
+	case e.state == waking && !e.reading:
+		return "waits for a reading that has ended"
+	}
+	return ""
+}
+
+// check is for a list whose every member's state cannot change meanwhile.
+func (l *idleList) check(want int64, belongs func(uint32) bool, wrong func(string, ...any)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, prev := int64(0), int32(0)
+	for at := l.head; at != 0 && n <= want; n++ {
+		nd := l.node(uint32(at - 1))
+		if !nd.linked || nd.prev != prev {
+			wrong("idle list: slot %d is linked badly", at-1)
+			return
+		}
+		if !belongs(uint32(at - 1)) {
+			wrong("idle list: slot %d is not idle", at-1)
+		}
+		prev, at = at, nd.next
+	}
+	if n != want || int64(l.n) != want || l.tail != prev {
+		wrong("idle list: %d idle, %d linked, %d counted", want, n, l.n)
+	}
+}
+
+// check is for a wheel none of whose deadlines can change meanwhile.
+func (w *wheel) check(belongs func(uint32) bool, wrong func(string, ...any)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for b := range w.heads {
+		prev := -int32(b + 1)
+		for at := w.heads[b]; at != 0 && n <= w.n; n++ {
+			slot := uint32(at - 1)
+			nd := w.node(slot)
+			if nd.prev != prev {
+				wrong("wheel: slot %d is linked badly", slot)
+				return
+			}
+			if !belongs(slot) || nd.due == 0 {
+				wrong("wheel: slot %d has a deadline that it should not have", slot)
+			}
+			if t := tickOf(nd.due); b != working && t > w.hand && int(t%wheelLen) != b {
+				wrong("wheel: slot %d, due at tick %d, is in bucket %d", slot, t, b)
+			}
+			prev, at = at, nd.next
+		}
+	}
+	if n != w.n {
+		wrong("wheel: %d linked, %d counted", n, w.n)
+	}
+}

@@ -1,0 +1,149 @@
+package park
+
+import (
+	"io"
+	"net"
+	"time"
+)
+
+// readLocked starts the reading of a connection that waits.
+func (e *entry) readLocked() {
+	e.reading = true
+	e.lot.host.add()
+	go e.readOn(e.conn)
+}
+
+// readOn is the tiny goroutine of a connection that is idle or parked. It reads
+// on while the connection changes between these, until there is something for
+// the HTTP server, the input ends, or too much of it is kept. Ten thousands of
+// them wait in Read on a stack of 2 KB: keep the frame small.
+func (e *entry) readOn(conn net.Conn) {
+	buf := e.first[:]
+	for buf != nil {
+		n, err := conn.Read(buf)
+		buf = e.heard(buf, n, err)
+	}
+	e.lot.host.done()
+}
+
+// heard takes what readOn has read and returns where to read on, nil to end.
+func (e *entry) heard(buf []byte, n int, err error) []byte {
+	e.mu.Lock()
+	switch e.state {
+	case idle:
+		return e.heardIdle(n, err)
+	case parked, finishing:
+		return e.heardParked(buf, n, err)
+	case waking:
+		return e.heardWaking(buf, n, err)
+	case closed:
+		// Closed while this read: nobody else uses the entry from here on,
+		// so only now its slot can be free.
+		e.reading = false
+		e.lot.table.give(e.slot)
+	default:
+		panic("park: read while " + e.state.String())
+	}
+	e.mu.Unlock()
+	return nil
+}
+
+// heardIdle: a first byte, in e.first, goes to the HTTP server; all else ends
+// the connection. It unlocks.
+func (e *entry) heardIdle(n int, err error) []byte {
+	if n == 0 && (err == nil || isTimeout(err)) {
+		// A deadline that the connection's last owner left behind.
+		_ = e.conn.SetReadDeadline(time.Time{})
+		e.mu.Unlock()
+		return e.first[:]
+	}
+	e.reading = false
+	if n == 0 {
+		e.closeLocked()
+		e.mu.Unlock()
+		return nil
+	}
+	e.noteLocked(err)
+	e.enterLocked(active)
+	id := e.id()
+	e.mu.Unlock()
+	e.lot.workers.hand(id)
+	return nil
+}
+
+// heardParked keeps what the client sends too early, and tells when it hangs
+// up. It unlocks.
+func (e *entry) heardParked(buf []byte, n int, err error) []byte {
+	e.keepLocked(buf, n)
+	if err != nil && isTimeout(err) {
+		_ = e.conn.SetReadDeadline(time.Time{})
+		err = nil
+	}
+	if err != nil {
+		e.reading = false
+		e.noteLocked(err)
+		if e.broken {
+			e.tellLocked(Reset)
+		} else {
+			e.tellLocked(EndOfInput)
+		}
+		return nil
+	}
+	next := e.first[:]
+	switch {
+	case len(e.kept) >= maxKept:
+		e.reading = false
+		next = nil
+	case len(e.kept) > 0:
+		e.kept = withRoom(e.kept)
+		next = e.kept[len(e.kept):cap(e.kept)]
+	}
+	e.mu.Unlock()
+	return next
+}
+
+// heardWaking: the connection's next request is at hand and it was only waited
+// for this to stop. It unlocks.
+func (e *entry) heardWaking(buf []byte, n int, err error) []byte {
+	e.keepLocked(buf, n)
+	e.reading = false
+	if err != nil && !isTimeout(err) {
+		e.noteLocked(err)
+	}
+	if e.broken {
+		e.closeLocked()
+		e.mu.Unlock()
+		return nil
+	}
+	_ = e.conn.SetReadDeadline(time.Time{})
+	e.enterLocked(active)
+	id := e.id()
+	e.mu.Unlock()
+	e.lot.workers.hand(id)
+	return nil
+}
+
+// keepLocked appends what was read into buf, which is e.first or the room behind
+// the kept bytes.
+func (e *entry) keepLocked(buf []byte, n int) {
+	switch {
+	case n == 0:
+	case len(e.kept) == 0:
+		e.kept = append(make([]byte, 0, keptMin), buf[:n]...)
+	case &buf[0] == &e.first[0]:
+		e.kept = append(e.kept, buf[:n]...)
+	default:
+		e.kept = e.kept[:len(e.kept)+n]
+	}
+}
+
+// noteLocked remembers that the input has ended or broken.
+func (e *entry) noteLocked(err error) {
+	switch err {
+	case nil:
+	case io.EOF:
+		e.ended = true
+	default:
+		e.broken = true
+	}
+}
