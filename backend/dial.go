@@ -1,0 +1,119 @@
+package backend
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math"
+	"net"
+	"time"
+)
+
+// connect gives x a connection: an idle one, or a new one to the first address
+// that takes it. again, if not nil, is an address whose idle connections are not
+// to be trusted.
+func (x *Exchange) connect(again *target) (*conn, error) {
+	b := x.b
+	var tried []*target
+	var last error
+	for {
+		t := again
+		if t == nil {
+			t = b.pick(tried)
+		}
+		if t == nil {
+			return nil, last
+		}
+		if again == nil && x.req.Upgrade == "" {
+			if c := b.takeIdle(t); c != nil {
+				b.mu.Lock()
+				b.reused++
+				b.mu.Unlock()
+				return c, nil
+			}
+		}
+		again = nil
+		c, err := x.dial(t)
+		if err == nil {
+			b.adopt(c, x.req.Upgrade != "")
+			return c, nil
+		}
+		e, _ := err.(*Error)
+		if e != nil && e.Kind == KindCancelled {
+			return nil, err
+		}
+		b.count(KindConnect)
+		b.mu.Lock()
+		t.downUntil = time.Now().Add(downTime)
+		b.mu.Unlock()
+		last, tried = err, append(tried, t)
+	}
+}
+
+// opened is what the dialing goroutine hands over.
+type opened struct {
+	nc, raw net.Conn
+	err     error
+}
+
+// dial makes a connection in a goroutine of its own, so that slowness and
+// cancellation are noticed whatever the dialer does.
+func (x *Exchange) dial(t *target) (*conn, error) {
+	b := x.b
+	limit := b.opt.ConnectTimeout
+	if limit < 0 {
+		limit = math.MaxInt64 // no limit of ours
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	done := make(chan opened) // unbuffered: a connection is handed over or closed
+	go func() {
+		o := b.open(ctx, t)
+		select {
+		case done <- o:
+		case <-ctx.Done():
+			if o.raw != nil {
+				_ = o.raw.Close()
+			}
+		}
+	}()
+	var slow <-chan time.Time
+	if at := x.slowPending(); !at.IsZero() {
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		slow = timer.C
+	}
+	for {
+		select {
+		case o := <-done:
+			if o.err != nil {
+				return nil, b.fail(KindConnect, t, o.err)
+			}
+			return newConn(t, o.nc, o.raw), nil
+		case <-ctx.Done():
+			return nil, b.fail(KindConnect, t, fmt.Errorf("no connection within %v: is the address right, is a firewall in between?", b.opt.ConnectTimeout))
+		case <-x.req.Cancel:
+			return nil, b.fail(KindCancelled, t, errCancelled)
+		case <-slow:
+			x.goSlow()
+			slow = nil
+		}
+	}
+}
+
+// open connects and, for https, shakes hands.
+func (b *Backend) open(ctx context.Context, t *target) opened {
+	raw, err := b.opt.Dial(ctx, t.network, t.address)
+	if err != nil {
+		return opened{err: err}
+	}
+	if t.serverName == "" {
+		return opened{nc: raw, raw: raw}
+	}
+	tc := tls.Client(raw, &tls.Config{ServerName: t.serverName, RootCAs: b.roots, MinVersion: tls.VersionTLS12})
+	if err := tc.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return opened{err: fmt.Errorf("TLS: %w", err)}
+	}
+	return opened{nc: tc, raw: raw}
+}

@@ -1,0 +1,167 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// Kind says what went wrong, and so what the client is to be told.
+type Kind uint8
+
+const (
+	// KindConnect: no connection to the app.
+	KindConnect Kind = iota + 1
+	// KindTimeout: the app took too long.
+	KindTimeout
+	// KindBusy: too much is under way already.
+	KindBusy
+	// KindBadAnswer: what the app sent is no HTTP answer, or it ended early.
+	KindBadAnswer
+	// KindBody: the request is at fault: its body could not be read to its end,
+	// or its head cannot be sent.
+	KindBody
+	// KindCancelled: Request.Cancel or Exchange.Cancel; nobody waits any more.
+	KindCancelled
+
+	// NumKinds is one more than the last Kind.
+	NumKinds
+)
+
+// Status is the HTTP status that tells a client of such an error. For
+// KindCancelled it is nginx's 499, which is only ever logged.
+func (k Kind) Status() int {
+	switch k {
+	case KindTimeout:
+		return 504
+	case KindBusy:
+		return 503
+	case KindBody:
+		return 400
+	case KindCancelled:
+		return 499
+	}
+	return 502
+}
+
+func (k Kind) String() string {
+	switch k {
+	case KindConnect:
+		return "connect"
+	case KindTimeout:
+		return "timeout"
+	case KindBusy:
+		return "busy"
+	case KindBadAnswer:
+		return "bad answer"
+	case KindBody:
+		return "request body"
+	case KindCancelled:
+		return "cancelled"
+	}
+	return "unknown"
+}
+
+// Error is every error of an exchange, except io.EOF and io.ErrUnexpectedEOF
+// of an answer's body.
+type Error struct {
+	Kind    Kind
+	Backend string // Options.Name
+	Address string // host:port or path; empty when no connection was involved
+	Err     error
+}
+
+func (e *Error) Error() string {
+	var s strings.Builder
+	s.WriteString("backend ")
+	s.WriteString(e.Backend)
+	if e.Address != "" {
+		s.WriteString(" at ")
+		s.WriteString(e.Address)
+	}
+	s.WriteString(": ")
+	if e.Kind == KindBody { // the client's connection, not the app's
+		fmt.Fprintf(&s, "the client's request: %v", e.Err)
+		return s.String()
+	}
+	s.WriteString(plain(e.Err))
+	return s.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Timeout makes *Error a net.Error as far as callers care.
+func (e *Error) Timeout() bool { return e.Kind == KindTimeout }
+
+var (
+	errQueueFull    = errors.New("all connections are in use and the queue is full: the app is too slow for what it gets")
+	errTunnelsFull  = errors.New("all places for upgraded connections are in use")
+	errClosed       = errors.New("the proxy is shutting down")
+	errCancelled    = errors.New("the client is gone")
+	errNotHTTP      = errors.New("what came is not an HTTP answer: does the URL lead to the right port?")
+	errInterim      = errors.New("too many informational (1xx) answers")
+	errUnasked101   = errors.New("answered 101 although no upgrade was asked for")
+	errHTTP10Coding = errors.New("an HTTP/1.0 answer with a Transfer-Encoding")
+	errBadHead      = errors.New("malformed answer head")
+	errClosedEarly  = errors.New("closed the connection without an answer: did it crash or restart?")
+	errHalfHead     = errors.New("closed the connection in the middle of the answer's head")
+	errBadChunk     = errors.New("malformed chunk in the answer's body")
+	errBodyUntaken  = errors.New("took no more of the request's body: is the app stuck?")
+	errBodyShort    = errors.New("the request's body ended before its announced length")
+	errBadTarget    = errors.New("the request line holds blanks or control characters")
+)
+
+// plain says err in words for somebody who runs the app, not for a programmer.
+func plain(err error) string {
+	switch {
+	case err == nil:
+		return "unknown error"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused: is it running?"
+	case errors.Is(err, syscall.ENOENT):
+		return "no such socket: is it running?"
+	case errors.Is(err, syscall.EACCES):
+		return "permission denied: may the proxy's user connect to it?"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "connection reset: did it crash or restart?"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many open files: raise the limit (ulimit -n)"
+	}
+	var oe *net.OpError
+	if errors.As(err, &oe) && oe.Err != nil {
+		return oe.Op + ": " + oe.Err.Error()
+	}
+	return err.Error()
+}
+
+// isTimeout is true for a passed deadline of a connection.
+func isTimeout(err error) bool {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// headError removes from a parser's error what it quotes of the answer: that
+// may be a cookie and has no place in a log.
+func headError(err error) error {
+	s := err.Error()
+	for _, quote := range []string{", contents:", ": response \"", " of response \"", " in \""} {
+		if i := strings.Index(s, quote); i >= 0 {
+			s = s[:i]
+		}
+	}
+	return fmt.Errorf("%w: %s", errBadHead, s)
+}
+
+// isEnd is true when the other side ended the connection.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}

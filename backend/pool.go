@@ -1,0 +1,159 @@
+package backend
+
+import (
+	"slices"
+	"time"
+)
+
+// downTime is how long an address that could not be connected to is tried only
+// after all others.
+const downTime = 3 * time.Second
+
+// pick chooses the address to try next: in turn, those that were down lately
+// last, and none of tried. It returns nil when all were tried.
+func (b *Backend) pick(tried []*target) *target {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.targets) == 1 {
+		if len(tried) > 0 {
+			return nil
+		}
+		return b.targets[0]
+	}
+	now := time.Now()
+	start := b.next
+	b.next = (b.next + 1) % len(b.targets)
+	var second *target
+	for i := range b.targets {
+		t := b.targets[(start+i)%len(b.targets)]
+		switch {
+		case slices.Contains(tried, t):
+		case now.After(t.downUntil):
+			return t
+		case second == nil:
+			second = t
+		}
+	}
+	return second
+}
+
+// takeIdle returns the connection to t used last that is still alive, or nil.
+func (b *Backend) takeIdle(t *target) *conn {
+	for {
+		b.mu.Lock()
+		n := len(t.idle)
+		if n == 0 {
+			b.mu.Unlock()
+			return nil
+		}
+		c := t.idle[n-1]
+		t.idle[n-1] = nil
+		t.idle = t.idle[:n-1]
+		b.idleCount--
+		if b.idleCount == 0 {
+			b.stopSweepLocked()
+		}
+		c.state = connActive
+		b.mu.Unlock()
+		if !c.stale() {
+			return c
+		}
+		b.discard(c)
+	}
+}
+
+// adopt enters a new connection in the books.
+func (b *Backend) adopt(c *conn, tunnel bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dialed++
+	c.target.downUntil = time.Time{}
+	c.state = connActive
+	if tunnel {
+		c.state = connTunnel
+	}
+	b.conns[c] = struct{}{}
+}
+
+// putIdle puts c in the pool, or closes it if the pool takes none.
+func (b *Backend) putIdle(c *conn) {
+	c.tidy()
+	b.mu.Lock()
+	if b.closed || b.opt.IdleTimeout < 0 {
+		b.mu.Unlock()
+		b.discard(c)
+		return
+	}
+	c.state = connIdle
+	c.idleSince = time.Now()
+	c.target.idle = append(c.target.idle, c)
+	b.idleCount++
+	if !b.sweepArmed {
+		b.armSweepLocked(b.opt.IdleTimeout)
+	}
+	b.mu.Unlock()
+}
+
+// discard closes c for good.
+func (b *Backend) discard(c *conn) {
+	b.mu.Lock()
+	b.forgetLocked(c)
+	b.mu.Unlock()
+	c.shut()
+}
+
+// forgetLocked takes c out of the books.
+func (b *Backend) forgetLocked(c *conn) {
+	c.state = connClosed
+	delete(b.conns, c)
+}
+
+func (b *Backend) armSweepLocked(d time.Duration) {
+	b.sweepArmed = true
+	if b.sweep == nil {
+		b.sweep = time.AfterFunc(d, b.sweepIdle)
+		return
+	}
+	b.sweep.Reset(d)
+}
+
+func (b *Backend) stopSweepLocked() {
+	b.sweepArmed = false
+	if b.sweep != nil {
+		b.sweep.Stop()
+	}
+}
+
+// sweepIdle is what the timer runs: it closes what has been idle too long and
+// arms the timer for the next that will be. A timer that was stopped too late
+// finds nothing to do.
+func (b *Backend) sweepIdle() {
+	var doomed []*conn
+	b.mu.Lock()
+	now := time.Now()
+	var first time.Time // of those that stay
+	for _, t := range b.targets {
+		n := 0
+		for n < len(t.idle) && now.Sub(t.idle[n].idleSince) >= b.opt.IdleTimeout {
+			n++
+		}
+		doomed = append(doomed, t.idle[:n]...)
+		t.idle = slices.Delete(t.idle, 0, n)
+		if len(t.idle) > 0 && (first.IsZero() || t.idle[0].idleSince.Before(first)) {
+			first = t.idle[0].idleSince
+		}
+	}
+	b.idleCount -= len(doomed)
+	for _, c := range doomed {
+		b.forgetLocked(c)
+	}
+	if b.idleCount > 0 {
+		b.armSweepLocked(max(b.opt.IdleTimeout-now.Sub(first), time.Millisecond))
+	} else {
+		b.stopSweepLocked()
+	}
+	b.mu.Unlock()
+	for _, c := range doomed {
+		c.shut()
+	}
+}
