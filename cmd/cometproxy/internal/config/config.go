@@ -1,0 +1,196 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"time"
+)
+
+// A Config is a configuration file, parsed and resolved: what the file leaves
+// out has its documented default, and 0 means off where the key allows it.
+type Config struct {
+	Public   Public
+	Internal Internal
+	Hold     Hold
+	History  History
+	Publish  Publish
+	GRIP     GRIP
+	Limits   Limits
+	Log      Log
+	Shutdown Shutdown
+	Backends []Backend
+	Routes   []Route // never empty
+}
+
+// Public is what clients connect to.
+type Public struct {
+	Listen []string // host:port
+	Parker string   // auto, epoll or goroutine
+}
+
+// Internal is the listener for publishing, health and metrics.
+type Internal struct {
+	Listen    []string // host:port or unix:/path; see SplitListen
+	Token     string   // resolved: also when it came from TokenFile
+	TokenFile string   // as written, for messages
+	Debug     bool
+}
+
+// Hold is about native routes.
+type Hold struct {
+	Timeout     time.Duration // more than 0
+	MaxTimeout  time.Duration // at least Timeout
+	MaxChannels int           // 0: no bound
+	MaxAnswer   int64         // 0: no bound
+}
+
+// History is the window kept of each channel.
+type History struct {
+	Messages   int           // 0: nothing is kept
+	Age        time.Duration // 0: no bound, like the next two
+	Bytes      int64
+	Total      int64
+	Tombstones int // 0: none
+}
+
+// Publish bounds what is published.
+type Publish struct {
+	MaxBytes   int64 // more than 0
+	MaxRequest int64 // at least MaxBytes
+}
+
+// GRIP is about holds that backends ask for.
+type GRIP struct {
+	SigKey     []byte // decoded: a secret, or the text of a PEM file; nil: no signature
+	SigIss     string
+	MaxTimeout time.Duration // 0: no bound
+	HeldBytes  int64         // 0: no bound
+}
+
+// Limits of the process; 0: from the limit of open files.
+type Limits struct {
+	Connections int
+	Parked      int
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // auto, json or console
+}
+
+// Shutdown is about the end of the process.
+type Shutdown struct {
+	Grace time.Duration // for active requests; 0: none
+}
+
+// A Backend is an app behind the proxy.
+type Backend struct {
+	Name           string
+	URLs           []string // http://host[:port], https://host[:port] or unix:/path; at least one
+	MaxConnections int      // per URL; 0: no bound
+	MaxTunnels     int      // 0: no upgrades
+	QueueTimeout   time.Duration
+	ConnectTimeout time.Duration
+	AnswerTimeout  time.Duration // 0: no bound
+	IdleTimeout    time.Duration
+}
+
+// A Route has either Channels, and is native then, or a Backend.
+type Route struct {
+	Path     string // "/" or "/a/{name}", no slash at the end
+	Host     string // lower case, perhaps "*.example.com"; empty: any
+	Channels []string
+	Backend  string
+	CORS     *CORS                     // nil: no CORS headers; native routes only
+	Params   map[string]*regexp.Regexp // match whole values; native routes only
+	Open     bool
+
+	GRIP         bool   // backend routes only: the backend's answers may hold
+	GRIPPosition string // "forward" or "answer"
+
+	Line int // where the file has it; 0: implied
+}
+
+// Native reports that the route holds without asking a backend.
+func (r *Route) Native() bool { return len(r.Channels) > 0 }
+
+// Pattern is host and path, as a reader would write it.
+func (r *Route) Pattern() string { return r.Host + r.Path }
+
+// CORS says which origins' scripts may read a native route.
+type CORS struct {
+	Origins     []string // "*" or scheme://host[:port]
+	Credentials bool
+	MaxAge      time.Duration // 0: browsers keep nothing
+}
+
+// maxFile bounds what is read as a configuration.
+const maxFile = 1 << 20
+
+// Load reads the file at path. The Config is nil if any problem is an error;
+// there may be warnings with a Config.
+func Load(path string) (*Config, Problems) {
+	text, err := readFile(path, maxFile)
+	switch {
+	case err == nil:
+		return Parse(path, text)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, Problems{{File: path, Text: "there is no such file: write one (config.example.toml lists every key), or name another with -config FILE"}}
+	default:
+		return nil, Problems{{File: path, Text: fmt.Sprintf("cannot be read: %s", plainError(err))}}
+	}
+}
+
+// Parse reads text as the configuration file called name, which appears in
+// problems. Files that the text names are read; relative names are taken from
+// the working directory.
+func Parse(name string, text []byte) (*Config, Problems) {
+	return parse(name, text, func(path string) ([]byte, error) { return readFile(path, maxSecret) })
+}
+
+// Default is the configuration of an empty file, without any route.
+func Default() *Config {
+	c := new(Config)
+	setDefaults(&target{config: c}, "public", "internal", "hold", "history", "publish", "grip", "limits", "log", "shutdown")
+	return c
+}
+
+func parse(name string, text []byte, readSecret func(string) ([]byte, error)) (*Config, Problems) {
+	r := &reader{file: name, readSecret: readSecret}
+	if raw, ok := r.decode(text); ok {
+		r.read(raw, scan(string(text)))
+	}
+	r.problems.sort()
+	if len(r.problems.Errors()) > 0 {
+		return nil, r.problems
+	}
+	return r.config, r.problems
+}
+
+// readFile reads a regular file of at most max bytes.
+func readFile(path string, max int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	if info.Size() > max {
+		return nil, fmt.Errorf("it is larger than %s", formatSize(max))
+	}
+	return os.ReadFile(path)
+}
+
+// plainError is an error of a file without the file's name, which the problem has.
+func plainError(err error) string {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return err.Error()
+}

@@ -1,0 +1,198 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// A key is one word that a configuration file may say.
+type key struct {
+	path string // "hold.timeout"; in tables that repeat, "route.path"
+	kind kind
+	def  any // the default as the TOML library would decode it; nil: none
+
+	// Bounds: a number, nanoseconds or bytes. max 0 means the kind's own.
+	min, max int64
+	oneOf    []string
+
+	doc   string
+	field func(*target) any // where the value goes
+}
+
+// A target is what the values of one table are written to.
+type target struct {
+	config  *Config
+	backend *Backend
+	route   *Route
+	cors    *CORS
+	raw     rawValues
+}
+
+// rawValues are texts that need more work than their kind does.
+type rawValues struct {
+	token  string
+	sigKey string
+	params map[string]string
+}
+
+const (
+	kib = 1 << 10
+	day = int64(24 * time.Hour)
+)
+
+// keys is the one table of what is known; order is that of the documentation.
+var keys = []key{
+	{path: "public.listen", kind: isTexts, def: list("127.0.0.1:8000"), doc: "addresses that clients connect to, host:port",
+		field: func(t *target) any { return &t.config.Public.Listen }},
+	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept",
+		field: func(t *target) any { return &t.config.Public.Parker }},
+
+	{path: "internal.listen", kind: isTexts, def: list("127.0.0.1:5561"), doc: "addresses for publishing, health and metrics, host:port or unix:/path",
+		field: func(t *target) any { return &t.config.Internal.Listen }},
+	{path: "internal.token", kind: isText, def: "", doc: "secret that publishers send; needed unless listen is loopback or a socket",
+		field: func(t *target) any { return &t.raw.token }},
+	{path: "internal.token_file", kind: isText, doc: "file that holds the token",
+		field: func(t *target) any { return &t.config.Internal.TokenFile }},
+	{path: "internal.debug", kind: isFlag, def: false, doc: "serve /debug/check, /debug/pprof/ and /debug/free",
+		field: func(t *target) any { return &t.config.Internal.Debug }},
+
+	{path: "hold.timeout", kind: isDuration, def: "25s", min: int64(time.Millisecond), max: day, doc: "how long a poll is held when the client asks for nothing else",
+		field: func(t *target) any { return &t.config.Hold.Timeout }},
+	{path: "hold.max_timeout", kind: isDuration, def: "60s", min: int64(time.Millisecond), max: day, doc: "what a client may ask for at most",
+		field: func(t *target) any { return &t.config.Hold.MaxTimeout }},
+	{path: "hold.max_channels", kind: isCount, def: int64(100), doc: "channels of one poll at most",
+		field: func(t *target) any { return &t.config.Hold.MaxChannels }},
+	{path: "hold.max_answer", kind: isSize, def: "1MiB", doc: "bytes of messages in one answer at most; one message always goes",
+		field: func(t *target) any { return &t.config.Hold.MaxAnswer }},
+
+	{path: "history.messages", kind: isCount, def: int64(100), doc: "messages kept per channel; 0 keeps nothing",
+		field: func(t *target) any { return &t.config.History.Messages }},
+	{path: "history.age", kind: isDuration, def: "5m", doc: "how long a message is kept",
+		field: func(t *target) any { return &t.config.History.Age }},
+	{path: "history.bytes", kind: isSize, def: "1MiB", doc: "bytes kept per channel; the newest message is always kept",
+		field: func(t *target) any { return &t.config.History.Bytes }},
+	{path: "history.total", kind: isSize, def: "256MiB", doc: "bytes kept of all channels together",
+		field: func(t *target) any { return &t.config.History.Total }},
+	{path: "history.tombstones", kind: isCount, def: int64(1_000_000), doc: "forgotten channels that are remembered by name, so that gaps stay exact",
+		field: func(t *target) any { return &t.config.History.Tombstones }},
+
+	{path: "publish.max_bytes", kind: isSize, def: "1MiB", min: 1, max: 1 << 30, doc: "bytes of one message at most",
+		field: func(t *target) any { return &t.config.Publish.MaxBytes }},
+	{path: "publish.max_request", kind: isSize, def: "8MiB", min: 1, max: 1 << 30, doc: "bytes of one publish request at most",
+		field: func(t *target) any { return &t.config.Publish.MaxRequest }},
+
+	{path: "grip.sig_key", kind: isText, def: "", doc: "key that signs Grip-Sig: plain text, base64:TEXT or file:PATH (PEM or hex)",
+		field: func(t *target) any { return &t.raw.sigKey }},
+	{path: "grip.sig_iss", kind: isText, def: "cometproxy", doc: "the issuer that Grip-Sig names",
+		field: func(t *target) any { return &t.config.GRIP.SigIss }},
+	{path: "grip.max_timeout", kind: isDuration, def: "10m", max: day, doc: "what a backend may ask for with Grip-Timeout at most",
+		field: func(t *target) any { return &t.config.GRIP.MaxTimeout }},
+	{path: "grip.held_bytes", kind: isSize, def: "256MiB", doc: "bytes of timeout answers kept, all together",
+		field: func(t *target) any { return &t.config.GRIP.HeldBytes }},
+
+	{path: "limits.connections", kind: isCount, def: int64(0), doc: "client connections at most; 0: from the limit of open files",
+		field: func(t *target) any { return &t.config.Limits.Connections }},
+	{path: "limits.parked", kind: isCount, def: int64(0), doc: "parked requests at most; 0: from the limit of open files",
+		field: func(t *target) any { return &t.config.Limits.Parked }},
+
+	{path: "log.level", kind: isChoice, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "what is logged at least",
+		field: func(t *target) any { return &t.config.Log.Level }},
+	{path: "log.format", kind: isChoice, def: "auto", oneOf: []string{"auto", "json", "console"}, doc: "auto: console on a terminal, else json",
+		field: func(t *target) any { return &t.config.Log.Format }},
+
+	{path: "shutdown.grace", kind: isDuration, def: "10s", max: day, doc: "time that active requests have when the process is told to end",
+		field: func(t *target) any { return &t.config.Shutdown.Grace }},
+
+	{path: "backend.name", kind: isText, doc: "what routes call it",
+		field: func(t *target) any { return &t.backend.Name }},
+	{path: "backend.urls", kind: isTexts, doc: "where it listens: http://host:port, https://host:port or unix:/path; several are balanced",
+		field: func(t *target) any { return &t.backend.URLs }},
+	{path: "backend.max_connections", kind: isCount, def: int64(256), doc: "connections to each URL at most; more requests queue",
+		field: func(t *target) any { return &t.backend.MaxConnections }},
+	{path: "backend.max_tunnels", kind: isCount, def: int64(1024), doc: "upgraded connections (WebSocket) at most",
+		field: func(t *target) any { return &t.backend.MaxTunnels }},
+	{path: "backend.queue_timeout", kind: isDuration, def: "30s", max: day, doc: "how long a request waits for a free connection before 503",
+		field: func(t *target) any { return &t.backend.QueueTimeout }},
+	{path: "backend.connect_timeout", kind: isDuration, def: "5s", min: int64(time.Millisecond), max: day, doc: "how long a connection may take to open before 502",
+		field: func(t *target) any { return &t.backend.ConnectTimeout }},
+	{path: "backend.answer_timeout", kind: isDuration, def: "60s", max: day, doc: "how long the head of an answer may take before 504",
+		field: func(t *target) any { return &t.backend.AnswerTimeout }},
+	{path: "backend.idle_timeout", kind: isDuration, def: "30s", max: day, doc: "how long an unused connection is kept",
+		field: func(t *target) any { return &t.backend.IdleTimeout }},
+
+	{path: "route.path", kind: isText, doc: "what it matches: /events/{room}",
+		field: func(t *target) any { return &t.route.Path }},
+	{path: "route.host", kind: isText, doc: "only requests to this host, or *.example.com",
+		field: func(t *target) any { return &t.route.Host }},
+	{path: "route.channels", kind: isTexts, doc: "hold on these channels without asking the app: PUBLIC",
+		field: func(t *target) any { return &t.route.Channels }},
+	{path: "route.backend", kind: isText, doc: "forward to this backend",
+		field: func(t *target) any { return &t.route.Backend }},
+	{path: "route.open", kind: isFlag, def: false, doc: "allow a channel that begins with a parameter: the route can read every channel",
+		field: func(t *target) any { return &t.route.Open }},
+	{path: "route.params", kind: isPatterns, doc: "regular expressions that parameters must match as a whole",
+		field: func(t *target) any { return &t.raw.params }},
+	{path: "route.cors.origins", kind: isTexts, doc: "sites whose scripts may read: https://a.example, or * for all",
+		field: func(t *target) any { return &t.cors.Origins }},
+	{path: "route.cors.credentials", kind: isFlag, def: false, doc: "with cookies",
+		field: func(t *target) any { return &t.cors.Credentials }},
+	{path: "route.cors.max_age", kind: isDuration, def: "10m", max: day, doc: "how long a browser keeps the permission",
+		field: func(t *target) any { return &t.cors.MaxAge }},
+	{path: "route.grip", kind: isFlag, def: true, doc: "the backend's answers may hold",
+		field: func(t *target) any { return &t.route.GRIP }},
+	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "from when a hold sees messages: since its request was forwarded, or since it was answered",
+		field: func(t *target) any { return &t.route.GRIPPosition }},
+}
+
+func list(items ...any) []any { return items }
+
+// keyOf finds a key by its path.
+var keyOf = func() map[string]*key {
+	m := make(map[string]*key, len(keys))
+	for i := range keys {
+		m[keys[i].path] = &keys[i]
+	}
+	return m
+}()
+
+// tableKeys are the names each table knows, in the order of the documentation;
+// "" has the sections, and "route" also "cors".
+var tableKeys = func() map[string][]string {
+	m := make(map[string][]string)
+	seen := make(map[string]bool)
+	for _, k := range keys {
+		parent, name := "", ""
+		for _, name = range strings.Split(k.path, ".") {
+			path := join(parent, name)
+			if !seen[path] {
+				seen[path] = true
+				m[parent] = append(m[parent], name)
+			}
+			parent = path
+		}
+	}
+	return m
+}()
+
+// repeated tables are written [[name]].
+var repeated = map[string]bool{"backend": true, "route": true}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// setDefaults writes the defaults of the tables at paths to t.
+func setDefaults(t *target, paths ...string) {
+	for _, path := range paths {
+		for _, name := range tableKeys[path] {
+			if k := keyOf[join(path, name)]; k != nil && k.def != nil {
+				if faults := k.set(t, k.def); faults != nil {
+					panic("default of " + k.path + ": " + faults[0].text)
+				}
+			}
+		}
+	}
+}
