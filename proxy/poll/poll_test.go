@@ -91,14 +91,18 @@ func TestCursor(t *testing.T) {
 	}
 }
 
-func TestWait(t *testing.T) {
-	const bad = -1
-	for _, c := range []struct {
-		query, prefer string
-		want          time.Duration
-		given         bool
-		applied       string // Preference-Applied
-	}{
+// waitCase is a query and a Prefer header, and the wait they ask for.
+type waitCase struct {
+	query, prefer string
+	want          time.Duration // badWait: an error
+	given         bool
+	applied       string // Preference-Applied
+}
+
+const badWait = -1
+
+func TestWaitInQuery(t *testing.T) {
+	checkWait(t, []waitCase{
 		{"", "-", 25 * time.Second, false, ""},
 		{"wait=0", "-", 0, true, ""},
 		{"wait=5", "-", 5 * time.Second, true, ""},
@@ -110,26 +114,30 @@ func TestWait(t *testing.T) {
 		{"wait=60.1", "-", time.Minute, true, ""},
 		{"wait=61", "-", time.Minute, true, ""},
 		{"wait=" + strings.Repeat("9", 500), "-", time.Minute, true, ""},
-		{"wait=", "-", bad, false, ""},
-		{"wait", "-", bad, false, ""},
-		{"wait=-1", "-", bad, false, ""},
-		{"wait=-0", "-", bad, false, ""},
-		{"wait=+1", "-", bad, false, ""},
-		{"wait=%2B1", "-", bad, false, ""},
-		{"wait=.5", "-", bad, false, ""},
-		{"wait=5.", "-", bad, false, ""},
-		{"wait=1.2.3", "-", bad, false, ""},
-		{"wait=1.-2", "-", bad, false, ""},
-		{"wait=1e3", "-", bad, false, ""},
-		{"wait=0x10", "-", bad, false, ""},
-		{"wait=5s", "-", bad, false, ""},
-		{"wait=NaN", "-", bad, false, ""},
-		{"wait=5%20", "-", bad, false, ""},
-		{"wait=%00", "-", bad, false, ""},
-		{"wait=1&wait=1", "-", bad, false, ""},
-
+		{"wait=", "-", badWait, false, ""},
+		{"wait", "-", badWait, false, ""},
+		{"wait=-1", "-", badWait, false, ""},
+		{"wait=-0", "-", badWait, false, ""},
+		{"wait=+1", "-", badWait, false, ""},
+		{"wait=%2B1", "-", badWait, false, ""},
+		{"wait=.5", "-", badWait, false, ""},
+		{"wait=5.", "-", badWait, false, ""},
+		{"wait=1.2.3", "-", badWait, false, ""},
+		{"wait=1.-2", "-", badWait, false, ""},
+		{"wait=1e3", "-", badWait, false, ""},
+		{"wait=0x10", "-", badWait, false, ""},
+		{"wait=5s", "-", badWait, false, ""},
+		{"wait=NaN", "-", badWait, false, ""},
+		{"wait=5%20", "-", badWait, false, ""},
+		{"wait=%00", "-", badWait, false, ""},
+		{"wait=1&wait=1", "-", badWait, false, ""},
 		{"wait=5", "wait=10", 5 * time.Second, true, ""},
-		{"wait=x", "wait=10", bad, false, ""},
+		{"wait=x", "wait=10", badWait, false, ""},
+	})
+}
+
+func TestWaitInPrefer(t *testing.T) {
+	checkWait(t, []waitCase{
 		{"", "wait=10", 10 * time.Second, true, "wait=10"},
 		{"", "wait=0", 0, true, "wait=0"},
 		{"", "wait=100", time.Minute, true, "wait=60"},
@@ -164,9 +172,14 @@ func TestWait(t *testing.T) {
 		{"", `foo="x\`, 25 * time.Second, false, ""},
 		{"", "", 25 * time.Second, false, ""},
 		{"", "\x00", 25 * time.Second, false, ""},
-	} {
+	})
+}
+
+func checkWait(t *testing.T, cases []waitCase) {
+	t.Helper()
+	for _, c := range cases {
 		r, err := Parse([]byte(c.query), nil, lines(c.prefer), testLimits)
-		if c.want == bad {
+		if c.want == badWait {
 			var e *Error
 			if !errors.As(err, &e) || e.Input != "wait" {
 				t.Errorf("query %.40q prefer %q: got %+v, %v; want an error", c.query, c.prefer, r, err)

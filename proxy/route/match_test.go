@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-func TestMatchPaths(t *testing.T) {
-	table := mustTable(t, []Route{
+// pathTable has native routes among backends.
+func pathTable(t *testing.T) *Table {
+	return mustTable(t, []Route{
 		{Path: "/", Backend: "app"},
 		{Path: "/api", Backend: "api"},
 		{Path: "/admin", Backend: "admin"},
@@ -18,7 +19,10 @@ func TestMatchPaths(t *testing.T) {
 		{Path: "/api/{x}/live", Channels: []string{"live:{x}"}},
 		{Path: "/caf%C3%A9/a%2Fb", Channels: []string{"café"}},
 	})
-	run(t, table, `
+}
+
+func TestMatchPaths(t *testing.T) {
+	run(t, pathTable(t), `
 	# prefixes end at a border of segments
 	- /                       = / > app
 	- /?a=/api                = / > app
@@ -54,7 +58,11 @@ func TestMatchPaths(t *testing.T) {
 	- /events%2F42            = / > app
 	- /api%2Fx                = / > app
 	- /events/a%2Fb           = BadParam room
-	# sloppy paths of native routes
+	`)
+}
+
+func TestSloppyPathsOfNativeRoutes(t *testing.T) {
+	run(t, pathTable(t), `
 	- /events/42/             = BadPath
 	- //events/42             = BadPath
 	- /events//42             = BadPath
@@ -78,7 +86,11 @@ func TestMatchPaths(t *testing.T) {
 	- "/events/a\tb"          = BadPath
 	- "/events/\xff"          = BadPath
 	- /%zz/../events/42       = BadPath
-	# the same on backends
+	`)
+}
+
+func TestSloppyPathsOfBackends(t *testing.T) {
+	run(t, pathTable(t), `
 	- /events/                = / > app
 	- /events/..              = / > app
 	- /events/.               = / > app
@@ -101,7 +113,11 @@ func TestMatchPaths(t *testing.T) {
 	- /%zz                    = / > app
 	- "/public/\x00\xff"      = /public > public
 	- //                      = / > app
-	# other forms
+	`)
+}
+
+func TestFormsOfTargets(t *testing.T) {
+	run(t, pathTable(t), `
 	- *                       = / > app
 	- http://x/events/42?a    = /events/{room} room:42 everyone
 	- HTTPS://x:1/api         = /api > api
