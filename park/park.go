@@ -61,7 +61,8 @@ type Lot interface {
 	Drain()
 
 	// Shut closes every connection, whoever has it, and ends the lot's
-	// goroutines. No event comes after it has returned.
+	// goroutines and its listeners. It waits for events that are being handled,
+	// so it must not be called from one. No event comes after it has returned.
 	Shut()
 
 	Stats() Stats
@@ -75,7 +76,7 @@ type Lot interface {
 type Stay struct {
 	Owner any       // handed back with the stay's event; a pointer, so that it costs no allocation
 	Gen   uint32    // likewise: lets the owner tell an event of an earlier stay
-	Until time.Time // deadline; it fires within one tick (100 ms) after, never before
+	Until time.Time // deadline; it fires within one tick (100 ms) after, never before; zero for none
 
 	// Carried are bytes that the client pipelined behind the held request
 	// and the HTTP server had read already. The lot takes the slice over.
@@ -87,8 +88,10 @@ type Kind uint8
 
 const (
 	// Serve: an idle connection has its first byte. Event.Conn is lent to the
-	// receiver until the event func returns or Conn is detached, whichever
-	// is first. Runs on a worker goroutine and may take as long as it likes.
+	// receiver until it is closed or detached, also if that is after the event
+	// func has returned, as it can be with an HTTP server that calls its hijack
+	// function from another goroutine. Runs on a worker goroutine and may
+	// take as long as it likes.
 	Serve Kind = iota + 1
 
 	// EndOfInput: the client of a parked connection closed it or half-closed
