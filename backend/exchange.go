@@ -167,7 +167,11 @@ func (x *Exchange) readNet(c *conn, p []byte) (int, error) {
 		x.mu.Unlock()
 		x.watch()
 		_ = c.nc.SetReadDeadline(deadline(x.b.opt.AnswerBodyTimeout))
-		return c.nc.Read(p)
+		n, err := c.nc.Read(p)
+		if err != nil {
+			err = x.orCause(err)
+		}
+		return n, err
 	}
 	x.armLocked(c)
 	x.mu.Unlock()
@@ -191,6 +195,17 @@ func (x *Exchange) readNet(c *conn, p []byte) (int, error) {
 		x.armLocked(c)
 		x.mu.Unlock()
 	}
+}
+
+// orCause is err, unless the exchange was broken off from this side: closing a
+// connection may look like its orderly end to who reads it.
+func (x *Exchange) orCause(err error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cause != nil {
+		return x.cause
+	}
+	return err
 }
 
 // armLocked sets the deadline of waiting for the head: the moment of being

@@ -101,6 +101,9 @@ func parseURL(raw string) (*target, error) {
 		}
 		return &target{network: "unix", address: path, host: "localhost"}, nil
 	}
+	if !strings.Contains(raw, "://") {
+		return nil, fmt.Errorf("backend URL %q: must begin with http://, https:// or unix:/", raw)
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		var ue *url.Error
