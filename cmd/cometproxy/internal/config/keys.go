@@ -97,7 +97,7 @@ var keys = []key{
 
 	{path: "log.level", kind: isChoice, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "what is logged at least",
 		field: func(t *target) any { return &t.config.Log.Level }},
-	{path: "log.format", kind: isChoice, def: "auto", oneOf: []string{"auto", "json", "console"}, doc: "auto: console on a terminal, else json",
+	{path: "log.format", kind: isChoice, def: "auto", oneOf: []string{"auto", "json", "console"}, doc: "how it is written (auto is console on a terminal, else json)",
 		field: func(t *target) any { return &t.config.Log.Format }},
 
 	{path: "shutdown.grace", kind: isDuration, def: "10s", max: day, doc: "time that active requests have when the process is told to end",
@@ -140,7 +140,7 @@ var keys = []key{
 		field: func(t *target) any { return &t.cors.MaxAge }},
 	{path: "route.grip", kind: isFlag, def: true, doc: "the backend's answers may hold",
 		field: func(t *target) any { return &t.route.GRIP }},
-	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "from when a hold sees messages: since its request was forwarded, or since it was answered",
+	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "a hold sees the messages since its request was forwarded, or since the app answered",
 		field: func(t *target) any { return &t.route.GRIPPosition }},
 }
 

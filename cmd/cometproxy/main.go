@@ -1,0 +1,94 @@
+// Command cometproxy is a reverse proxy that keeps thousands of long polls open.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"cometproxy/cmd/cometproxy/internal/config"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// A command is one verb of the command line, in a file of its own.
+type command struct {
+	name    string
+	summary string
+	run     func(args []string, stdout, stderr io.Writer) int
+}
+
+// commands in the order that help lists them.
+var commands = []command{
+	{"check", "read a configuration strictly and name every problem", runCheck},
+	{"publish", "publish one message through the internal listener", runPublish},
+	{"version", "print the version", runVersion},
+}
+
+// defaultConfig is the file that is read when none is named.
+const defaultConfig = "cometproxy.toml"
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run finds the command; without one, or with flags only, it is serve.
+func run(args []string, stdout, stderr io.Writer) int {
+	name := "serve"
+	if len(args) > 0 {
+		switch args[0] {
+		case "help", "-h", "-help", "--help":
+			return runHelp(args[1:], stdout, stderr)
+		case "-version", "--version":
+			return runVersion(nil, stdout, stderr)
+		}
+		if !strings.HasPrefix(args[0], "-") {
+			name, args = args[0], args[1:]
+		}
+	}
+	if c := commandOf(name); c != nil {
+		return c.run(args, stdout, stderr)
+	}
+	fmt.Fprintf(stderr, "cometproxy: there is no command %q. Try: cometproxy help\n", name)
+	return exitUsage
+}
+
+func commandOf(name string) *command {
+	for i := range commands {
+		if commands[i].name == name {
+			return &commands[i]
+		}
+	}
+	return nil
+}
+
+// runHelp prints the overview, or the help of one command.
+func runHelp(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 1 && args[0] == "config" {
+		fmt.Fprint(stdout, config.Reference())
+		return exitOK
+	}
+	if len(args) > 0 {
+		if c := commandOf(args[0]); c != nil {
+			return c.run([]string{"-h"}, stdout, stderr)
+		}
+		fmt.Fprintf(stderr, "cometproxy: there is no command %q. Try: cometproxy help\n", args[0])
+		return exitUsage
+	}
+	fmt.Fprint(stdout, "cometproxy is a reverse proxy that keeps thousands of long polls open.\n\nUsage: cometproxy COMMAND [flags]\n\n")
+	for _, c := range commands {
+		fmt.Fprintf(stdout, "  %-9s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(stdout, `
+Without a command, or with flags only, it is serve.
+cometproxy help COMMAND explains one; cometproxy help config lists every key of
+the configuration, which is `+defaultConfig+` unless -config FILE says otherwise.
+`)
+	return exitOK
+}
