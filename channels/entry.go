@@ -31,8 +31,7 @@ type entry struct {
 	waiting int  // its length
 	window  window
 	dropped uint64 // number of the last message lost; see I6
-	last    uint64 // number of the last message published, 0 if not known
-	at      int64  // when, hub clock ns
+	at      int64  // of the last message published, hub clock ns
 	dead    bool   // not in the shard's map any more
 
 	older, newer *entry // neighbours in shard.recent; nil when not in it
@@ -90,7 +89,7 @@ func (s *shard) keep(e *entry, m *Message) {
 	e.window.push(m)
 	s.bytes += int64(e.window.bytes - before)
 	s.messages++
-	e.last, e.at = m.Number, m.at
+	e.at = m.at
 }
 
 // lose drops the oldest message of an entry's window.

@@ -32,7 +32,8 @@ type Options struct {
 	Tombstones int
 
 	// Keys bounds the idempotency keys that are remembered (default 100,000)
-	// and KeyAge says for how long (default 5 min).
+	// and KeyAge says for how long (default 5 min). Keys off remembers none,
+	// KeyAge off keeps each until there are too many.
 	Keys   int
 	KeyAge time.Duration
 
@@ -149,7 +150,7 @@ func (h *Hub) expireLocked(s *shard, e *entry, now int64) {
 	if h.options.Age < 0 {
 		return
 	}
-	for e.window.count > 0 && e.window.at(0).at+int64(h.options.Age) < now {
+	for e.window.count > 0 && now-e.window.at(0).at > int64(h.options.Age) {
 		s.lose(e)
 	}
 }
@@ -199,7 +200,7 @@ func (h *Hub) sweepSome(s *shard) (more bool) {
 	now := h.clock()
 	for range 256 {
 		e := s.recent.newer
-		if e == &s.recent || e.at+int64(h.options.Age) >= now {
+		if e == &s.recent || now-e.at <= int64(h.options.Age) {
 			return false
 		}
 		s.loseAll(e)

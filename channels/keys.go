@@ -44,8 +44,8 @@ func (k *keys) init(limit int, age interface{ Nanoseconds() int64 }) {
 func (h *Hub) PublishOnce(it Item, key string, digest [32]byte) (r Result, repeated bool, err error) {
 	rec, mine := h.keys.take(keyName{it.Channel, key}, digest, h.clock())
 	if mine {
+		defer close(rec.done) // even if the Receiver panics: nobody waits for ever
 		rec.result = h.Publish(it)
-		close(rec.done)
 		return rec.result, false, nil
 	}
 	if rec.digest != digest {
@@ -78,7 +78,7 @@ func (k *keys) take(name keyName, digest [32]byte, now int64) (rec *keyRecord, m
 }
 
 func (k *keys) expireLocked(now int64) {
-	for k.head < len(k.order) && k.order[k.head].at+k.age < now {
+	for k.age >= 0 && k.head < len(k.order) && now-k.order[k.head].at > k.age {
 		k.dropOldestLocked()
 	}
 }

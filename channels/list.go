@@ -45,12 +45,14 @@ func (e *entry) info(now int64) Info {
 
 // List describes the channels whose names begin with prefix and come after the
 // name after, sorted by name, at most limit of them; more says that there are
-// others behind. It looks at every channel, a shard at a time.
+// others behind. It looks at every channel, a shard at a time. A limit below 1
+// is taken for 1.
 func (h *Hub) List(prefix, after string, limit int) (page []Info, more bool) {
 	byName := func(a, b Info) int { return strings.Compare(a.Name, b.Name) }
+	limit = max(1, limit)
 	for i := range h.shards {
 		page = h.shards[i].list(page, prefix, after, h.clock())
-		if len(page) > 2*limit+100 {
+		if len(page)-limit > max(limit, 100) { // no sum that could overflow
 			slices.SortFunc(page, byName)
 			page = page[:limit+1]
 		}

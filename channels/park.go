@@ -1,5 +1,7 @@
 package channels
 
+import "math"
+
 // Prepare makes a free waiter ready to be parked on the query's channels, of
 // which everything up to the position after has been seen: the cursor of a look
 // that found nothing. It returns the waiter's generation; from now on End may
@@ -10,7 +12,7 @@ func (h *Hub) Prepare(w *Waiter, q *Query, after uint64) uint32 {
 		panic("channels: Prepare needs a free waiter and a channel")
 	}
 	w.names, w.after, w.accepts = q.Channels, after, q.accepts()
-	w.maxMessages, w.maxBytes = int32(q.MaxMessages), int32(q.MaxBytes)
+	w.maxMessages, w.maxBytes = bound32(q.MaxMessages), bound32(q.MaxBytes)
 	w.parkedAt = h.clock()
 	switch n := len(q.Channels); {
 	case n == 1:
@@ -24,6 +26,14 @@ func (h *Hub) Prepare(w *Waiter, q *Query, after uint64) uint32 {
 	h.stats.accepted.Add(1)
 	w.word.Store(pack(gen, 0, parking))
 	return gen
+}
+
+// bound32 is a bound of a query; one too large to tell is as good as none.
+func bound32(n int) int32 {
+	if n > math.MaxInt32 {
+		return 0
+	}
+	return int32(max(0, n))
 }
 
 // Park parks a prepared waiter. True: it is parked, and somebody else ends it;

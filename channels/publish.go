@@ -82,7 +82,7 @@ func (h *Hub) forget(s *shard, name string, hash uint64) (e *entry, number uint6
 	e = s.entryOf(name, hash)
 	s.loseAll(e)
 	number = h.counter.Add(1)
-	e.dropped, e.last = number, 0
+	e.dropped = number
 	first, n = e.claimAll(^Forms(0), ByDelete)
 	s.settle(e)
 	return e, number, first, n
