@@ -1,0 +1,152 @@
+package proxy
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"cometproxy/channels"
+)
+
+// shape is what an answer's bytes depend on besides what it tells.
+type shape uint8
+
+const (
+	shapeHTTP10 shape = 1 << iota // the client speaks HTTP/1.0
+	shapeClose                    // the connection ends with this answer
+	shapeRaw                      // format=raw
+	shapes      = 1 << iota
+)
+
+// An answer to a native poll, as bytes: the head without its last CRLF, between
+// which and the rest a hold's own header lines go.
+type answer struct {
+	bytes []byte
+	split int // where the own lines go
+}
+
+// with is the answer with lines of its own, in scratch if there are any.
+func (a *answer) with(own, scratch []byte) []byte {
+	if len(own) == 0 {
+		return a.bytes
+	}
+	scratch = append(scratch[:0], a.bytes[:a.split]...)
+	scratch = append(scratch, own...)
+	return append(scratch, a.bytes[a.split:]...)
+}
+
+// buildAnswer writes an answer for a client that was held.
+func (p *Proxy) buildAnswer(e *channels.Ending, s shape) answer {
+	var body []byte
+	status := "200 OK"
+	switch {
+	case s&shapeRaw != 0 && len(e.Messages) == 0, e.Empty():
+		status = "204 No Content"
+	case s&shapeRaw != 0:
+		body = e.Messages[0].Data.(*payload).body
+	default:
+		body = p.appendBody(nil, e)
+	}
+	b := make([]byte, 0, 384+len(body))
+	b = append(b, "HTTP/1.1 "...)
+	b = append(b, status...)
+	b = append(b, "\r\n"...)
+	if !p.opts.NoDate {
+		b = append(b, "Date: "...)
+		b = fasthttp.AppendHTTPDate(b, time.Now())
+		b = append(b, "\r\n"...)
+	}
+	p.eachHeader(e, s, func(name, value string) {
+		b = append(b, name...)
+		b = append(b, ": "...)
+		b = append(b, value...)
+		b = append(b, "\r\n"...)
+	})
+	switch {
+	case s&shapeClose != 0:
+		b = append(b, "Connection: close\r\n"...)
+	case s&shapeHTTP10 != 0:
+		b = append(b, "Connection: keep-alive\r\n"...)
+	}
+	split := len(b)
+	if status == "200 OK" {
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, int64(len(body)), 10)
+		b = append(b, "\r\n"...)
+	}
+	b = append(b, "\r\n"...)
+	return answer{append(b, body...), split}
+}
+
+// writeAnswer answers a poll that need not be held.
+func (p *Proxy) writeAnswer(ctx *fasthttp.RequestCtx, e *channels.Ending, s shape) {
+	r := &ctx.Response
+	p.eachHeader(e, s, r.Header.Add)
+	switch {
+	case s&shapeRaw != 0 && len(e.Messages) == 0, e.Empty():
+		r.SetStatusCode(fasthttp.StatusNoContent)
+	case s&shapeRaw != 0:
+		r.SetBodyRaw(e.Messages[0].Data.(*payload).body)
+	default:
+		r.SetBodyRaw(p.appendBody(nil, e))
+	}
+}
+
+// eachHeader calls add for each header line that an answer to a poll has
+// whoever gets it.
+func (p *Proxy) eachHeader(e *channels.Ending, s shape, add func(name, value string)) {
+	switch {
+	case e.Empty():
+	case s&shapeRaw == 0:
+		add("Content-Type", "application/json")
+	default:
+		if len(e.Gaps) > 0 {
+			add("Comet-Gap", escapeList(e.Gaps))
+		}
+		if len(e.Messages) > 0 {
+			m := e.Messages[0]
+			add("Content-Type", m.Data.(*payload).contentType)
+			add("Comet-Id", p.hub.Cursor(m.Number).String())
+			add("Comet-Channel", url.PathEscape(m.Channel))
+		}
+	}
+	add("Comet-Cursor", p.hub.Cursor(e.Cursor).String())
+	add("Cache-Control", "no-store")
+	add("X-Content-Type-Options", "nosniff")
+}
+
+func escapeList(names []string) string {
+	escaped := make([]string, len(names))
+	for i, n := range names {
+		escaped[i] = strings.ReplaceAll(url.PathEscape(n), ",", "%2C")
+	}
+	return strings.Join(escaped, ", ")
+}
+
+// appendBody appends the JSON of an answer that is not empty.
+func (p *Proxy) appendBody(b []byte, e *channels.Ending) []byte {
+	b = append(b, `{"messages":[`...)
+	for i, m := range e.Messages {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMessage(b, m, p.hub.Cursor(m.Number))
+	}
+	b = append(b, `],"cursor":"`...)
+	b = p.hub.Cursor(e.Cursor).AppendToken(b)
+	b = append(b, '"')
+	if len(e.Gaps) > 0 {
+		b = append(b, `,"gap":true,"gap_channels":[`...)
+		for i, name := range e.Gaps {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendString(b, name)
+		}
+		b = append(b, ']')
+	}
+	return append(b, "}\n"...)
+}

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	corsExposed = "Comet-Cursor, Comet-Id, Comet-Channel, Comet-Gap, Retry-After, Preference-Applied"
+	corsAllowed = "Prefer, Last-Event-ID, Authorization, Comet-Cursor"
+)
+
+// cors has the header lines of one route's answers ready, by origin.
+// https://fetch.spec.whatwg.org/#http-cors-protocol
+type cors struct {
+	lines     map[string][]byte // origin, lower case -> header lines of an answer to it
+	any       []byte            // to every other origin; nil: it may not read
+	varies    []byte            // to nobody in particular
+	preflight []byte            // further lines of an answer to a preflight request
+}
+
+func newCORS(o *CORS) *cors {
+	c := &cors{lines: make(map[string][]byte), varies: []byte("Vary: Origin\r\n")}
+	credentials := ""
+	if o.Credentials {
+		credentials = "Access-Control-Allow-Credentials: true\r\n"
+	}
+	for _, origin := range o.Origins {
+		line := []byte("Access-Control-Allow-Origin: " + origin + "\r\n" + credentials +
+			"Access-Control-Expose-Headers: " + corsExposed + "\r\n")
+		if origin == "*" {
+			c.any, c.varies = line, nil
+			continue
+		}
+		c.lines[strings.ToLower(origin)] = append(line, "Vary: Origin\r\n"...)
+	}
+	c.preflight = fmt.Appendf(nil, "Access-Control-Allow-Methods: GET, HEAD\r\nAccess-Control-Allow-Headers: %s\r\n", corsAllowed)
+	if o.MaxAge > 0 {
+		c.preflight = fmt.Appendf(c.preflight, "Access-Control-Max-Age: %d\r\n", int(o.MaxAge.Seconds()))
+	}
+	return c
+}
+
+// answer returns the header lines for an answer to a request with this Origin
+// header. The slice is shared: read only.
+func (c *cors) answer(origin []byte) []byte {
+	if c == nil {
+		return nil
+	}
+	if len(origin) > 0 {
+		if line, ok := c.lines[strings.ToLower(string(origin))]; ok {
+			return line
+		}
+		if c.any != nil {
+			return c.any
+		}
+	}
+	return c.varies
+}
+
+// allows reports that scripts of the origin may read the route.
+func (c *cors) allows(origin []byte) bool {
+	if c == nil || len(origin) == 0 {
+		return false
+	}
+	_, ok := c.lines[strings.ToLower(string(origin))]
+	return ok || c.any != nil
+}
+
+// addLines adds header lines, each ending in CRLF, to an answer.
+func addLines(h *fasthttp.ResponseHeader, lines []byte) {
+	for line := range strings.Lines(string(lines)) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\r\n"), ": ")
+		h.Add(name, value)
+	}
+}
+
+// options answers OPTIONS on a native route.
+func (p *Proxy) options(ctx *fasthttp.RequestCtx, c *cors) {
+	ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
+	h := &ctx.Response.Header
+	h.Set("Allow", nativeMethods)
+	origin := header(&ctx.Request.Header, "Origin")
+	addLines(h, c.answer(origin))
+	if c.allows(origin) && header(&ctx.Request.Header, "Access-Control-Request-Method") != nil {
+		addLines(h, c.preflight)
+	}
+	h.Set("Cache-Control", "max-age="+strconv.Itoa(0))
+}

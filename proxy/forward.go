@@ -1,0 +1,153 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"cometproxy/backend"
+	"cometproxy/park"
+)
+
+const (
+	slowAnswer = 20 * time.Millisecond // after it the client is watched for hanging up
+	smallBody  = 8 << 10               // of a request: the HTTP server has read it whole before the handler runs
+)
+
+// forwarding is one request on its way to a backend. It belongs to the exchange,
+// and goes back to the pool after the exchange's Close.
+type forwarding struct {
+	head  fasthttp.RequestHeader
+	watch inputWatch
+	small [smallBody]byte
+}
+
+var forwardings = sync.Pool{New: func() any { return new(forwarding) }}
+
+// forward sends a request to its backend and passes the answer on: a small one
+// that is there at once through the HTTP server, everything else by a relay that
+// takes the connection over.
+func (p *Proxy) forward(ctx *fasthttp.RequestCtx, b *backend.Backend) {
+	f := forwardings.Get().(*forwarding)
+	conn := ctx.Conn().(park.Conn)
+	upgrade := f.prepare(ctx)
+	f.watch.begin(conn)
+	req := backend.Request{
+		Header: &f.head, Upgrade: upgrade,
+		Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow,
+	}
+	if err := f.body(ctx, conn, &req); err != nil {
+		forwardings.Put(f)
+		problem(ctx, fasthttp.StatusBadRequest, "the request's body could not be read: %s", shorten(err.Error()))
+		ctx.Response.SetConnectionClose()
+		return
+	}
+	x, err := b.Exchange(req)
+	f.watch.end()
+	conn.SetReadPace(0)
+	if err != nil {
+		forwardings.Put(f)
+		p.forwardFailed(ctx, err)
+		return
+	}
+	p.passOn(ctx, conn, f, x, upgrade)
+}
+
+// body finds the request's body. A small one is in memory already and may be
+// sent again over another connection; others are streamed.
+func (f *forwarding) body(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend.Request) error {
+	size := ctx.Request.Header.ContentLength()
+	if !ctx.Request.IsBodyStream() || size == 0 {
+		return nil
+	}
+	stream := ctx.RequestBodyStream()
+	if size > 0 && size <= smallBody {
+		n, err := io.ReadFull(stream, f.small[:size])
+		req.BodyBytes = f.small[:n]
+		return err
+	}
+	conn.SetReadPace(bodyPause)
+	f.watch.streams = true
+	req.Body, req.BodySize = &requestBody{stream, &f.watch}, int64(size)
+	req.Interrupt = func() {
+		conn.SetReadPace(0)
+		conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return nil
+}
+
+// requestBody is a streamed body. When it is at its end, nobody reads from the
+// client any more, and the watch may.
+type requestBody struct {
+	io.Reader
+	watch *inputWatch
+}
+
+func (b *requestBody) Read(p []byte) (n int, err error) {
+	n, err = b.Reader.Read(p)
+	if err == io.EOF {
+		b.watch.bodyEnded()
+	}
+	return n, err
+}
+
+// passOn gives the answer to the client.
+func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange, upgrade string) {
+	status := x.Header.StatusCode()
+	copyAnswerHead(&ctx.Response.Header, x.Header)
+	switch {
+	case status == fasthttp.StatusSwitchingProtocols && upgrade != "":
+		succeed(ctx, conn, newTunnel(p, ctx, x))
+		forwardings.Put(f)
+		return
+	case status == fasthttp.StatusSwitchingProtocols:
+		x.Close()
+		forwardings.Put(f)
+		ctx.Response.Reset()
+		problem(ctx, fasthttp.StatusBadGateway, "the app changed protocols without having been asked to")
+		return
+	}
+	if body, ok := x.BufferedBody(); ok && x.UploadFinished() {
+		if x.BodySize() > 0 {
+			ctx.Response.SetBody(body)
+		}
+		x.Close()
+		forwardings.Put(f)
+		return
+	}
+	succeed(ctx, conn, newRelay(p, ctx, f, x))
+}
+
+// forwardFailed tells the client why there is no answer, and the log where.
+func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, err error) {
+	var be *backend.Error
+	if !errors.As(err, &be) {
+		be = &backend.Error{Kind: backend.KindBadAnswer, Err: err}
+	}
+	switch be.Kind {
+	case backend.KindCancelled, backend.KindBody:
+		p.log.Debug("a client hung up before its request was answered", zap.Error(err))
+	default:
+		p.log.Warn("a request could not be forwarded", zap.ByteString("method", ctx.Method()),
+			zap.ByteString("target", ctx.Request.Header.RequestURI()), zap.Error(err))
+	}
+	switch be.Kind {
+	case backend.KindBusy:
+		retryProblem(ctx, be.Kind.Status(), 2*time.Second, "the app is busy: as many requests wait for it as may; try again")
+	case backend.KindTimeout:
+		problem(ctx, be.Kind.Status(), "the app did not answer in time; its operator finds more in the proxy's log")
+	case backend.KindConnect:
+		problem(ctx, be.Kind.Status(), "the app cannot be reached; its operator finds the reason in the proxy's log")
+	case backend.KindBody:
+		problem(ctx, be.Kind.Status(), "the request's body could not be read to its end")
+	case backend.KindCancelled:
+		problem(ctx, fasthttp.StatusBadRequest, "the request was given up before it was answered")
+	default:
+		problem(ctx, be.Kind.Status(), "the app's answer is not well-formed HTTP or ended too early; its operator finds more in the proxy's log")
+	}
+	ctx.Response.SetConnectionClose()
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"bytes"
+	"net"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// hopByHop are the header fields that concern one connection (RFC 9110, section
+// 7.6.1), besides those that Connection names.
+var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate",
+	"Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// prepare makes the head that goes to the backend: the client's, less what
+// concerns its connection only, and with what the app should know of the client.
+// It returns the protocol to change to, if the client asks for that.
+func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
+	ctx.Request.Header.CopyTo(&f.head)
+	h := &f.head
+	named := connectionTokens(headers(h, "Connection"))
+	if contains(named, "upgrade") {
+		upgrade = string(header(h, "Upgrade"))
+	}
+	removeHeaders(h, func(name string) bool { return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) })
+	f.addForwarded(ctx)
+	return upgrade
+}
+
+// addForwarded sets X-Forwarded-For, -Proto and -Host. What the client says in
+// them is believed only if it is on this machine: a proxy in front of this one.
+// Names with underscores are removed: apps that see both as one variable
+// (CGI, WSGI, Rack) would believe the client.
+func (f *forwarding) addForwarded(ctx *fasthttp.RequestCtx) {
+	h := &f.head
+	client := clientIP(ctx.RemoteAddr())
+	local := client == nil || client.IsLoopback()
+	before := headers(h, "X-Forwarded-For")
+	chain := bytes.Join(before, []byte(", "))
+	keepProto, keepHost := header(h, "X-Forwarded-Proto"), header(h, "X-Forwarded-Host")
+	removeHeaders(h, func(name string) bool {
+		name = strings.ReplaceAll(name, "_", "-")
+		return strings.EqualFold(name, "X-Forwarded-For") ||
+			strings.EqualFold(name, "X-Forwarded-Proto") && (!local || keepProto == nil) ||
+			strings.EqualFold(name, "X-Forwarded-Host") && (!local || keepHost == nil)
+	})
+	if !local {
+		chain = nil
+	}
+	if client != nil {
+		if len(chain) > 0 {
+			chain = append(chain, ", "...)
+		}
+		chain = append(chain, client.String()...)
+	}
+	if len(chain) > 0 {
+		h.SetBytesV("X-Forwarded-For", chain)
+	}
+	if !local || keepProto == nil {
+		h.Set("X-Forwarded-Proto", "http")
+	}
+	if host := h.Host(); len(host) > 0 && (!local || keepHost == nil) {
+		h.SetBytesV("X-Forwarded-Host", host)
+	}
+}
+
+func clientIP(a net.Addr) net.IP {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.IP
+	}
+	return nil
+}
+
+// copyAnswerHead makes the head of the answer to the client: the app's, less
+// what concerns its connection only.
+func copyAnswerHead(dst, src *fasthttp.ResponseHeader) {
+	dst.SetStatusCode(src.StatusCode())
+	dst.SetStatusMessage(src.StatusMessage())
+	var named []string
+	for k, v := range src.All() {
+		if equalFold(k, "Connection") {
+			named = append(named, connectionTokens([][]byte{v})...)
+		}
+	}
+	for k, v := range src.All() {
+		if name := string(k); !containsFold(hopByHop, name) && !contains(named, strings.ToLower(name)) {
+			dst.AddBytesKV(k, v)
+		}
+	}
+}
+
+func removeHeaders(h *fasthttp.RequestHeader, unwanted func(name string) bool) {
+	var remove []string
+	for k := range h.All() {
+		if name := string(k); unwanted(name) {
+			remove = append(remove, name)
+		}
+	}
+	for _, name := range remove {
+		h.Del(name)
+	}
+}
+
+// connectionTokens are the options of Connection header lines, in lower case.
+func connectionTokens(values [][]byte) (tokens []string) {
+	for _, v := range values {
+		for t := range strings.SplitSeq(string(v), ",") {
+			if t = strings.ToLower(strings.TrimSpace(t)); t != "" {
+				tokens = append(tokens, t)
+			}
+		}
+	}
+	return tokens
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+func containsFold(list []string, s string) bool {
+	for _, l := range list {
+		if strings.EqualFold(l, s) {
+			return true
+		}
+	}
+	return false
+}

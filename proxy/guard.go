@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"crypto/subtle"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/valyala/fasthttp"
+)
+
+// A guard decides who may use the internal listener.
+type guard struct {
+	token string
+	hosts []string
+}
+
+func newGuard(o InternalOptions) guard {
+	g := guard{token: o.Token}
+	for _, h := range o.Hosts {
+		g.hosts = append(g.hosts, strings.ToLower(h))
+	}
+	return g
+}
+
+// admit answers with a problem, and reports false, if the request may not pass.
+func (g *guard) admit(ctx *fasthttp.RequestCtx) bool {
+	if g.token == "" {
+		return g.admitLocal(ctx)
+	}
+	scheme, token, _ := strings.Cut(string(ctx.Request.Header.Peek("Authorization")), " ")
+	token = strings.TrimSpace(token)
+	if strings.EqualFold(scheme, "Bearer") && (subtle.ConstantTimeCompare([]byte(token), []byte(g.token)) == 1 || g.signed(token)) {
+		return true
+	}
+	problem(ctx, fasthttp.StatusUnauthorized, "send the token of the configuration's internal.token: \"Authorization: Bearer TOKEN\", or a JWT (HS256) signed with it that has not expired")
+	ctx.Response.Header.Set("WWW-Authenticate", "Bearer")
+	return false
+}
+
+// signed reports that token is a JWT signed with ours and not expired, which is
+// what GRIP libraries send.
+func (g *guard) signed(token string) bool {
+	_, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return []byte(g.token), nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired())
+	return err == nil
+}
+
+// admitLocal refuses what a web page could have made a browser on this machine
+// send: without a token, being here is all that admits anybody.
+func (g *guard) admitLocal(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	switch {
+	case len(h.Peek("Origin")) > 0 || string(h.Peek("Sec-Fetch-Site")) == "cross-site":
+		problem(ctx, fasthttp.StatusForbidden, "the internal listener takes no requests from web pages; set internal.token, and send it, if it should")
+		return false
+	case !g.knowsHost(ctx):
+		problem(ctx, fasthttp.StatusForbidden, "the Host header names neither an IP address nor localhost nor a host of internal.listen; use one of these, or set internal.token")
+		return false
+	}
+	return true
+}
+
+// knowsHost is the defence against DNS names that were made to point here.
+func (g *guard) knowsHost(ctx *fasthttp.RequestCtx) bool {
+	if ctx.LocalAddr().Network() == "unix" {
+		return true // no browser gets there
+	}
+	host := strings.ToLower(string(ctx.Request.Header.Host()))
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host == "localhost" || slices.Contains(g.hosts, host)
+}

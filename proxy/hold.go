@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cometproxy/channels"
+	"cometproxy/park"
+)
+
+// A hold is a request kept open: who waits, on which connection, and how the
+// answer is to look. Owned by the handler until its waiter is parked, and then
+// by the waiter's claimant, who gives it back to the pool.
+type hold struct {
+	waiter channels.Waiter
+	proxy  *Proxy         // static
+	query  channels.Query // the hub reads it until the waiter is parked
+	own    []byte         // header lines of this answer alone; may be shared, read only
+	after  uint64         // position up to which everything has been seen
+	conn   park.ID
+	until  time.Time
+	shape  shape
+}
+
+var holds = sync.Pool{New: func() any {
+	h := new(hold)
+	h.waiter.Owner = h
+	return h
+}}
+
+// jitter makes a hold up to a tenth shorter, so that clients released together
+// do not come back together for ever.
+func jitter(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/10+1))
+}
+
+// owner implements successor.
+func (h *hold) owner() *Proxy { return h.proxy }
+
+// takeOver implements successor: it runs when the HTTP server has let go of the
+// connection, and leaves nothing behind but the parked hold.
+//
+// The lot comes first: it may report a hang-up at once, which turns the waiter
+// from parking into woken, and then Park says so. The other way round a
+// publisher could release a connection that the lot has not got yet.
+func (h *hold) takeOver(conn park.Conn, buffered io.Reader) {
+	p := h.proxy
+	h.conn = conn.ID()
+	carried := conn.Detach(buffered)
+	gen := p.hub.Prepare(&h.waiter, &h.query, h.after)
+	p.lot.Park(h.conn, park.Stay{Owner: h, Gen: gen, Until: h.until, Carried: carried})
+	if !p.hub.Park(&h.waiter) {
+		p.finish(h, nil)
+	}
+}
+
+// ended is park's event func for holds: their clients and their deadlines.
+func (p *Proxy) ended(ev park.Event) {
+	h := ev.Owner.(*hold)
+	why := channels.ByGone
+	if ev.Kind == park.Deadline {
+		why = channels.ByDeadline
+	}
+	if !p.hub.End(&h.waiter, ev.Gen, why) {
+		return // somebody else answers, or the parker will
+	}
+	if ev.Kind == park.Reset {
+		conn := h.conn
+		p.recycle(h)
+		p.lot.Close(conn)
+		return
+	}
+	p.finish(h, nil)
+}
+
+// finish answers a hold that the caller has claimed, and gives its memory back.
+// shared has the prebuilt answers to the message that ended it, if one did.
+func (p *Proxy) finish(h *hold, shared *release) {
+	conn, s, own := h.conn, h.shape, h.own
+	if p.draining() {
+		s |= shapeClose
+	}
+	var a *answer
+	if m := h.waiter.Single(); m != nil && shared != nil {
+		a = shared.answer(p, s)
+	} else {
+		e := h.waiter.Ending()
+		built := p.buildAnswer(&e, s)
+		a = &built
+	}
+	p.recycle(h)
+	if len(own) == 0 {
+		p.lot.Answer(conn, a.bytes, s&shapeClose != 0)
+		return
+	}
+	scratch := scratches.Get().(*[]byte)
+	*scratch = a.with(own, *scratch)
+	p.lot.Answer(conn, *scratch, s&shapeClose != 0)
+	scratches.Put(scratch)
+}
+
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// recycle gives a claimed hold's memory back. Nobody may touch it afterwards.
+func (p *Proxy) recycle(h *hold) {
+	p.hub.Free(&h.waiter)
+	h.proxy, h.own, h.query = nil, nil, channels.Query{}
+	holds.Put(h)
+}
+
+// abandon ends a claimed hold of which a panic was caught: without an answer.
+func (p *Proxy) abandon(conn park.ID, caught any) {
+	p.log.Error("a panic was caught while a hold was answered; its connection is closed",
+		zap.Any("panic", caught), zap.StackSkip("stack", 1))
+	p.lot.Close(conn)
+}

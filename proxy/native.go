@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"cometproxy/channels"
+	"cometproxy/park"
+	"cometproxy/proxy/poll"
+	"cometproxy/proxy/route"
+)
+
+const nativeMethods = "GET, HEAD, OPTIONS"
+
+// native answers a request on a route that names its channels.
+func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
+	c := m.Route.Value.(*target).cors
+	req := &ctx.Request.Header
+	if n := req.ContentLength(); n > 0 || n == -1 {
+		// Not read, and never to be taken for the next request.
+		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one")
+		ctx.Response.SetConnectionClose()
+	} else {
+		switch {
+		case ctx.IsOptions():
+			p.options(ctx, c)
+			return
+		case ctx.IsHead():
+			e := channels.Ending{Cursor: p.hub.Position()}
+			p.writeAnswer(ctx, &e, 0)
+		case ctx.IsGet():
+			p.poll(ctx, m, c)
+		default:
+			problem(ctx, fasthttp.StatusMethodNotAllowed, "this route is for polling; use GET, or publish through the internal listener")
+			ctx.Response.Header.Set("Allow", nativeMethods)
+		}
+	}
+	addLines(&ctx.Response.Header, c.answer(header(req, "Origin")))
+}
+
+// poll is one long poll: what there is now, or a hold.
+func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
+	req := &ctx.Request.Header
+	_, query := splitTarget(req.RequestURI())
+	r, err := poll.Parse(query, headers(req, "Last-Event-ID"), headers(req, "Prefer"), p.limits)
+	if err != nil {
+		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
+		return
+	}
+	if n := len(m.Channels); p.opts.Hold.MaxChannels > 0 && n > p.opts.Hold.MaxChannels {
+		problem(ctx, fasthttp.StatusBadRequest, "this request names %d channels; at most %d are allowed (hold.max_channels)", n, p.opts.Hold.MaxChannels)
+		return
+	}
+	q := p.query(m.Channels, &r)
+	s := shapeOf(ctx, r.Raw)
+	e := p.hub.Look(&q)
+	if r.PreferApplied {
+		ctx.Response.Header.Set("Preference-Applied", r.PreferenceApplied())
+	}
+	conn := ctx.Conn().(park.Conn)
+	if !e.Empty() || r.Wait <= 0 || conn.InputEnded() || p.draining() {
+		p.writeAnswer(ctx, &e, s)
+		return
+	}
+	if max := p.opts.MaxParked; max > 0 && p.lot.Stats().Parked >= int64(max) {
+		retryProblem(ctx, fasthttp.StatusServiceUnavailable, 5*time.Second, "as many polls are held as the server can; try again later")
+		return
+	}
+	h := holds.Get().(*hold)
+	h.proxy, h.query, h.after, h.shape = p, q, e.Cursor, s
+	h.until = time.Now().Add(jitter(r.Wait))
+	h.own = ownLines(c.answer(header(req, "Origin")), &r)
+	succeed(ctx, conn, h)
+}
+
+// query is the hub's form of a poll.
+func (p *Proxy) query(names []string, r *poll.Request) channels.Query {
+	q := channels.Query{Channels: names, Accepts: channels.Native, MaxMessages: r.Limit, MaxBytes: p.opts.Hold.MaxAnswer}
+	switch {
+	case r.Raw:
+		q.MaxMessages = 1
+	case r.Limit == 0:
+		q.MaxMessages = 1000
+	}
+	switch {
+	case r.Now:
+		q.Start = channels.Now
+	case r.Earliest:
+		q.Start = channels.Earliest
+	default:
+		// A token that is none of ours stays the zero cursor, whose epoch no
+		// hub has: a gap.
+		q.Cursor, _ = channels.ParseCursor(r.Cursor)
+	}
+	return q
+}
+
+// shapeOf is what the answer to a request depends on.
+func shapeOf(ctx *fasthttp.RequestCtx, raw bool) (s shape) {
+	if raw {
+		s |= shapeRaw
+	}
+	if !ctx.Request.Header.IsHTTP11() {
+		s |= shapeHTTP10
+	}
+	if ctx.Request.Header.ConnectionClose() {
+		s |= shapeClose
+	}
+	return s
+}
+
+// ownLines are the header lines of one hold's answer. Without a preference they
+// are the route's, shared by all.
+func ownLines(cors []byte, r *poll.Request) []byte {
+	if !r.PreferApplied {
+		return cors
+	}
+	own := append([]byte("Preference-Applied: "), r.PreferenceApplied()...)
+	return append(append(own, "\r\n"...), cors...)
+}

@@ -1,0 +1,164 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cometproxy/backend"
+	"cometproxy/channels"
+	"cometproxy/park"
+	"cometproxy/proxy/route"
+)
+
+// Options of a Proxy. A field's zero value means the documented default, a
+// negative one off.
+type Options struct {
+	// Routes say which requests are held on which channels, and which go to
+	// which backend.
+	Routes []Route
+
+	// Backends by name. The proxy closes them in Shutdown.
+	Backends map[string]*backend.Backend
+
+	// NewLot makes the owner of the client connections; default
+	// park.NewGoroutine.
+	NewLot func(park.Options) park.Lot
+
+	// History are the hub's options; its Receiver is the proxy's own.
+	History channels.Options
+
+	Hold     HoldOptions
+	Publish  PublishOptions
+	Internal InternalOptions
+
+	MaxConns  int // client connections; default (0) no bound
+	MaxParked int // held requests; default (0) no bound
+
+	// Grace is how long active requests may go on in Shutdown; default 10 s,
+	// negative: none.
+	Grace time.Duration
+
+	Log *zap.Logger // default: none
+
+	// NoDate leaves the Date header out of answers, for golden files and
+	// virtual time.
+	NoDate bool
+}
+
+// HoldOptions are about native routes.
+type HoldOptions struct {
+	Timeout     time.Duration // of a hold whose client asks for nothing else; default 25 s
+	MaxTimeout  time.Duration // what a client may ask for; default 60 s
+	MaxChannels int           // of one request; default 100
+	MaxAnswer   int           // bytes of messages in one answer, but one message at least; default 1 MiB
+}
+
+// PublishOptions bound what is published.
+type PublishOptions struct {
+	MaxBytes   int // of one message; default 1 MiB
+	MaxRequest int // of one request; default 8 MiB
+}
+
+// InternalOptions are about the internal listener.
+type InternalOptions struct {
+	// Token that every request but those for health must carry; empty: none,
+	// and then requests that a browser could have been tricked into are
+	// refused.
+	Token string
+
+	// Hosts are names that a Host header may have besides IP addresses and
+	// localhost, when there is no Token.
+	Hosts []string
+
+	// Debug offers /debug/.
+	Debug bool
+}
+
+// A Route sends requests to a backend or, with channels, holds them.
+type Route struct {
+	Host     string
+	Path     string
+	Channels []string
+	Backend  string
+	Params   map[string]*regexp.Regexp
+	Open     bool
+	CORS     *CORS
+}
+
+// CORS says which origins' scripts may read a native route.
+type CORS struct {
+	Origins     []string // scheme://host[:port], or "*"
+	Credentials bool
+	MaxAge      time.Duration // 0: browsers keep nothing
+}
+
+func orInt(v, d int) int {
+	switch {
+	case v == 0:
+		return d
+	case v < 0:
+		return 0
+	}
+	return v
+}
+
+func orDuration(v, d time.Duration) time.Duration {
+	switch {
+	case v == 0:
+		return d
+	case v < 0:
+		return 0
+	}
+	return v
+}
+
+func (o Options) resolved() Options {
+	o.Hold.Timeout = orDuration(o.Hold.Timeout, 25*time.Second)
+	o.Hold.MaxTimeout = orDuration(o.Hold.MaxTimeout, 60*time.Second)
+	o.Hold.MaxChannels = orInt(o.Hold.MaxChannels, 100)
+	o.Hold.MaxAnswer = orInt(o.Hold.MaxAnswer, 1<<20)
+	o.Publish.MaxBytes = orInt(o.Publish.MaxBytes, 1<<20)
+	o.Publish.MaxRequest = orInt(o.Publish.MaxRequest, 8<<20)
+	o.Grace = orDuration(o.Grace, 10*time.Second)
+	if o.NewLot == nil {
+		o.NewLot = park.NewGoroutine
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return o
+}
+
+// target is what the proxy hangs on each route of its table.
+type target struct {
+	backend *backend.Backend // nil: a native route
+	cors    *cors            // nil: none
+}
+
+func (o *Options) table() (*route.Table, error) {
+	routes := make([]route.Route, 0, len(o.Routes))
+	var errs []error
+	for _, r := range o.Routes {
+		t := &target{backend: o.Backends[r.Backend]}
+		if r.Backend != "" && t.backend == nil {
+			errs = append(errs, fmt.Errorf("route %s: there is no backend %q", r.Path, r.Backend))
+		}
+		if r.CORS != nil {
+			t.cors = newCORS(r.CORS)
+		}
+		params := make(map[string]string)
+		for name, re := range r.Params {
+			params[name] = re.String()
+		}
+		routes = append(routes, route.Route{Host: r.Host, Path: r.Path, Channels: r.Channels,
+			Backend: r.Backend, Params: params, Open: r.Open, Value: t})
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return route.NewTable(routes)
+}

@@ -1,0 +1,47 @@
+package proxy
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// problem answers with an RFC 9457 problem. The detail says what to do.
+func problem(ctx *fasthttp.RequestCtx, status int, format string, args ...any) {
+	detail := format
+	if len(args) > 0 {
+		detail = fmt.Sprintf(format, args...)
+	}
+	ctx.Response.SetStatusCode(status)
+	ctx.Response.Header.SetContentType("application/problem+json")
+	ctx.Response.Header.Set("Cache-Control", "no-store")
+	ctx.Response.SetBody(problemJSON(status, detail))
+}
+
+func problemJSON(status int, detail string) []byte {
+	b, _ := json.Marshal(struct { // cannot fail: strings and a number
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{"about:blank", fasthttp.StatusMessage(status), status, detail})
+	return append(b, '\n')
+}
+
+// retryProblem is a problem of a moment: it says when to try again.
+func retryProblem(ctx *fasthttp.RequestCtx, status int, after time.Duration, format string, args ...any) {
+	problem(ctx, status, format, args...)
+	ctx.Response.Header.Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
+}
+
+// refusal is what a connection gets that is turned away at the limit: a whole
+// answer, built once.
+func refusal() []byte {
+	body := problemJSON(fasthttp.StatusServiceUnavailable,
+		"the server holds as many connections as it can; try again later")
+	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"+
+		"Cache-Control: no-store\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}

@@ -1,0 +1,218 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"cometproxy/channels"
+	"cometproxy/park"
+	"cometproxy/proxy/poll"
+	"cometproxy/proxy/route"
+)
+
+// A Proxy is a running reverse proxy. Its states, each reached once and in this
+// order: new, serving, draining, stopped.
+type Proxy struct {
+	// Static after New.
+	opts     Options
+	log      *zap.Logger
+	routes   *route.Table
+	limits   poll.Limits
+	hub      *channels.Hub
+	lot      park.Lot
+	public   *fasthttp.Server
+	internal *fasthttp.Server
+	auth     guard
+	faults   func(where string) // tests make it panic; nil otherwise
+
+	state     atomic.Int32
+	active    inFlight // requests being worked on, and successors that are not parked
+	tunnels   atomic.Int64
+	releaser  releaser
+	listeners sync.WaitGroup // accept loops
+	stop      chan struct{}  // closed when stopped; ends the sweeper
+	sweeper   sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool           // guarded by mu
+	accept []net.Listener // guarded by mu: public ones, closed when draining begins
+	inner  []net.Listener // guarded by mu: internal ones, closed last
+
+	refused, evicted, acceptFailed notice
+}
+
+// States of a Proxy.
+const (
+	stateNew int32 = iota
+	stateServing
+	stateDraining
+	stateStopped
+)
+
+// New makes a proxy. The error names everything that is wrong with the options.
+func New(o Options) (*Proxy, error) {
+	o = o.resolved()
+	p := &Proxy{opts: o, log: o.Log, stop: make(chan struct{})}
+	var err error
+	if p.routes, err = o.table(); err != nil {
+		return nil, err
+	}
+	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
+	p.auth = newGuard(o.Internal)
+	o.History.Receiver = p
+	p.hub = channels.New(o.History)
+	p.lot = o.NewLot(park.Options{Event: p.event, MaxConns: o.MaxConns, Refusal: refusal()})
+	p.public = p.newPublicServer()
+	p.internal = p.newInternalServer()
+	p.releaser.proxy = p
+	p.releaser.start(runtime.GOMAXPROCS(0))
+	p.sweeper.Go(p.sweep)
+	p.refused.init(p.log, "client connections are turned away: as many are open as allowed (limits.connections)")
+	p.evicted.init(p.log, "idle client connections are closed to make room for new ones (limits.connections)")
+	p.acceptFailed.init(p.log, "accepting client connections failed; it is tried again")
+	return p, nil
+}
+
+// Serve begins to accept connections: clients on public, the application and
+// operators on internal. It returns at once; the listeners are the proxy's.
+func (p *Proxy) Serve(public, internal []net.Listener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.accept, p.inner = append(p.accept, public...), append(p.inner, internal...)
+	for _, ln := range internal {
+		p.listeners.Go(func() { p.serveInternal(ln) })
+	}
+	for _, ln := range public {
+		p.listeners.Go(func() { p.servePublic(ln) })
+	}
+	p.state.CompareAndSwap(stateNew, stateServing)
+}
+
+func (p *Proxy) servePublic(ln net.Listener) {
+	if err := p.lot.Serve(ln); err != nil && !p.draining() {
+		p.log.Error("a public listener failed; no new client can connect there", zap.Stringer("address", ln.Addr()), zap.Error(err))
+		p.acceptFailed.note(zap.Error(err))
+	}
+}
+
+func (p *Proxy) serveInternal(ln net.Listener) {
+	if err := p.internal.Serve(ln); err != nil && !p.draining() && !errors.Is(err, net.ErrClosed) {
+		p.log.Error("an internal listener failed; nobody can publish there", zap.Stringer("address", ln.Addr()), zap.Error(err))
+	}
+}
+
+func (p *Proxy) draining() bool { return p.state.Load() >= stateDraining }
+
+// Drain stops accepting clients and ends every hold with 204, a cursor and the
+// end of its connection; it returns when all are answered as far as their
+// sockets take it. Requests that are being worked on go on.
+func (p *Proxy) Drain() {
+	p.mu.Lock()
+	p.closed = true
+	for _, ln := range p.accept {
+		ln.Close()
+	}
+	p.mu.Unlock()
+	p.state.Store(stateDraining)
+	p.lot.Drain()
+	p.hub.Drain()
+	p.releaser.flush()
+}
+
+// Shutdown drains, gives active requests Options.Grace, or until hurry is closed
+// if that is sooner, and ends everything. It reports how many requests it cut off.
+func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
+	p.Drain()
+	grace := time.NewTimer(p.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-p.active.idle():
+	case <-grace.C:
+	case <-hurry:
+	}
+	p.awaitWrites(hurry)
+	cut = p.active.count()
+	p.state.Store(stateStopped)
+	p.lot.Shut()
+	p.closeInternal()
+	for _, b := range p.opts.Backends {
+		b.Close()
+	}
+	p.listeners.Wait()
+	close(p.stop)
+	p.sweeper.Wait()
+	p.releaser.stop()
+	return cut
+}
+
+// awaitWrites gives answers that are decided time to be written: the HTTP server
+// writes after the handler, and finishers write what a socket did not take at
+// once. Connections that only linger are given back to the lot meanwhile.
+func (p *Proxy) awaitWrites(hurry <-chan struct{}) {
+	end := time.NewTimer(2 * linger)
+	defer end.Stop()
+	for {
+		st := p.lot.Stats()
+		if st.Finishing == 0 && st.Active <= p.tunnels.Load() {
+			return
+		}
+		tick := time.NewTimer(5 * time.Millisecond)
+		select {
+		case <-tick.C:
+		case <-end.C:
+			return
+		case <-hurry:
+			return
+		}
+	}
+}
+
+func (p *Proxy) closeInternal() {
+	p.mu.Lock()
+	inner := p.inner
+	p.mu.Unlock()
+	for _, ln := range inner {
+		ln.Close()
+	}
+	p.internal.Shutdown() // its keep-alive connections; all requests are short
+}
+
+// sweep lets windows and keys that are over their age go.
+func (p *Proxy) sweep() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.hub.Sweep()
+		case <-p.stop:
+			return
+		}
+	}
+}
+
+// Check verifies the invariants of the hub and of the lot.
+func (p *Proxy) Check() error {
+	errs := []error{p.hub.Check(), p.lot.Check()}
+	for _, b := range p.opts.Backends {
+		errs = append(errs, b.Check())
+	}
+	return errors.Join(errs...)
+}
+
+// fault is where tests inject panics.
+func (p *Proxy) fault(where string) {
+	if p.faults != nil {
+		p.faults(where)
+	}
+}

@@ -1,0 +1,192 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"cometproxy/park"
+	"cometproxy/proxy/route"
+)
+
+// Limits of the public listener's HTTP server.
+const (
+	maxHead     = 16 << 10         // bytes of a request's head
+	headTimeout = 30 * time.Second // for a request's head
+	bodyPause   = 60 * time.Second // between two reads of a request's body
+	sendTimeout = 60 * time.Second // for a client to read an answer that is sent in one piece
+	linger      = time.Second      // how long a connection stays with the HTTP server for its next request
+)
+
+// newPublicServer makes the HTTP server that works on one request of a client
+// connection at a time; between them the connection is the lot's.
+func (p *Proxy) newPublicServer() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler:                       p.handlePublic,
+		ErrorHandler:                  p.badRequest,
+		Logger:                        quiet{p.log},
+		ReadBufferSize:                maxHead,
+		ReadTimeout:                   headTimeout,
+		WriteTimeout:                  sendTimeout,
+		IdleTimeout:                   linger,
+		Concurrency:                   1 << 24, // the lot limits connections; this would close them with a 503 of its own
+		MaxRequestBodySize:            1 << 62, // bodies are streamed
+		StreamRequestBody:             true,
+		DisablePreParseMultipartForm:  true,
+		DisableHeaderNamesNormalizing: true,
+		NoDefaultServerHeader:         true,
+		NoDefaultContentType:          true,
+		NoDefaultDate:                 true, // an app's own goes through; see setDate
+	}
+}
+
+// setDate gives an answer a Date, unless it has the app's.
+func (p *Proxy) setDate(h *fasthttp.ResponseHeader) {
+	if p.opts.NoDate {
+		return
+	}
+	for k := range h.All() {
+		if equalFold(k, "Date") {
+			return
+		}
+	}
+	h.SetBytesV("Date", fasthttp.AppendHTTPDate(nil, time.Now()))
+}
+
+// quiet sends what the HTTP server says about single connections to the debug log.
+type quiet struct{ log *zap.Logger }
+
+func (q quiet) Printf(format string, args ...any) {
+	q.log.Sugar().Debugf(format, args...)
+}
+
+// event is the lot's event func, and a recovery boundary.
+func (p *Proxy) event(ev park.Event) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			p.abandon(ev.ID, caught)
+		}
+	}()
+	switch ev.Kind {
+	case park.Serve:
+		p.serve(ev.Conn)
+	case park.EndOfInput, park.Reset, park.Deadline:
+		p.fault("event")
+		p.ended(ev)
+	case park.Refused:
+		p.refused.note()
+	case park.Evicted:
+		p.evicted.note()
+	case park.AcceptFailed:
+		p.acceptFailed.note(zap.Error(ev.Err))
+	}
+}
+
+func (p *Proxy) serve(conn park.Conn) {
+	if err := p.public.ServeConn(conn); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+		p.log.Debug("a client connection failed", zap.Error(err))
+	}
+}
+
+// handlePublic is the handler of the public listener, and a recovery boundary.
+func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
+	p.active.Add(1)
+	defer p.active.Done()
+	defer func() {
+		if caught := recover(); caught != nil {
+			p.log.Error("a panic was caught while a request was handled; it is answered with 500",
+				zap.Any("panic", caught), zap.StackSkip("stack", 1))
+			ctx.Response.Reset()
+			problem(ctx, fasthttp.StatusInternalServerError, "the proxy failed at this request; its log says where")
+			ctx.Response.SetConnectionClose()
+		}
+	}()
+	p.fault("handler")
+	p.route(ctx)
+	if p.draining() {
+		ctx.Response.SetConnectionClose()
+	}
+	p.setDate(&ctx.Response.Header)
+}
+
+func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
+	m, err := p.routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
+	switch {
+	case err != nil:
+		p.unroutable(ctx, err)
+	case m.Route.Value.(*target).backend != nil:
+		p.forward(ctx, m.Route.Value.(*target).backend)
+	default:
+		p.native(ctx, &m)
+	}
+}
+
+func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
+	var re *route.Error
+	if !errors.As(err, &re) {
+		re = &route.Error{Kind: route.NotFound, Detail: err.Error()}
+	}
+	problem(ctx, re.Status(), "%s", re.Detail)
+	if re.Route != nil {
+		c := re.Route.Value.(*target).cors
+		addLines(&ctx.Response.Header, c.answer(header(&ctx.Request.Header, "Origin")))
+	}
+	if n := ctx.Request.Header.ContentLength(); n > 0 || n == -1 {
+		ctx.Response.SetConnectionClose()
+	}
+}
+
+// badRequest answers what the HTTP server could not read as a request.
+func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var netErr net.Error
+	switch {
+	case errors.As(err, &small):
+		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's head is larger than %d bytes; send fewer or shorter headers and cookies", maxHead)
+	case errors.As(err, &netErr) && netErr.Timeout():
+		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", headTimeout)
+	default:
+		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", shorten(err.Error()))
+	}
+	ctx.Response.SetConnectionClose()
+}
+
+// shorten cuts what quotes the client's own bytes, which may be long.
+func shorten(s string) string {
+	s, _, _ = strings.Cut(s, " in \"")
+	if len(s) > 160 {
+		s = strings.ToValidUTF8(s[:160], "") + "..."
+	}
+	return s
+}
+
+// A successor takes a client connection over from the HTTP server.
+type successor interface {
+	takeOver(conn park.Conn, buffered io.Reader)
+	owner() *Proxy
+}
+
+// succeed makes s take the connection over, without a response of the server's.
+func succeed(ctx *fasthttp.RequestCtx, conn park.Conn, s successor) {
+	s.owner().active.Add(1) // until takeOver returns
+	conn.Attach(s)
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(takeOver)
+}
+
+// takeOver is the one hijack handler: static, so that it costs no allocation,
+// and a recovery boundary.
+func takeOver(c net.Conn) {
+	conn := c.(interface{ UnsafeConn() net.Conn }).UnsafeConn().(park.Conn)
+	s := conn.Attached().(successor)
+	p := s.owner()
+	defer p.active.Done()
+	defer p.recoverHold(conn.ID())
+	p.fault("takeover")
+	s.takeOver(conn, c)
+}

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"cometproxy/channels"
+)
+
+// published is the answer to a publish.
+type published struct {
+	Channel  string `json:"channel"`
+	ID       string `json:"id"`
+	Released int    `json:"released"`
+}
+
+func (p *Proxy) published(channel string, r channels.Result) published {
+	return published{channel, p.hub.Cursor(r.Number).String(), r.Released}
+}
+
+// publishOne is POST /channels/{channel}: the body is the message.
+func (p *Proxy) publishOne(ctx *fasthttp.RequestCtx, channel string) {
+	if enc := ctx.Request.Header.Peek("Content-Encoding"); len(enc) > 0 && !strings.EqualFold(string(enc), "identity") {
+		problem(ctx, fasthttp.StatusUnsupportedMediaType, "messages are published as they are; send the body without Content-Encoding")
+		return
+	}
+	body := ctx.Request.Body()
+	if len(body) > p.opts.Publish.MaxBytes {
+		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the message has %d bytes, at most %d are allowed (publish.max_bytes)", len(body), p.opts.Publish.MaxBytes)
+		return
+	}
+	contentType := string(ctx.Request.Header.ContentType())
+	load, err := newPayload(contentType, bytes.Clone(body))
+	if err != nil {
+		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
+		return
+	}
+	it := channels.Item{Channel: channel, Forms: channels.Native, Data: load, Size: load.size(channel)}
+	keys := ctx.Request.Header.PeekAll("Idempotency-Key")
+	if len(keys) == 0 {
+		writeJSON(ctx, p.published(channel, p.hub.Publish(it)))
+		return
+	}
+	if len(keys) > 1 || len(keys[0]) == 0 || len(keys[0]) > 255 {
+		problem(ctx, fasthttp.StatusBadRequest, "Idempotency-Key is given once and has 1 to 255 bytes")
+		return
+	}
+	r, _, err := p.hub.PublishOnce(it, string(keys[0]), digest(contentType, body))
+	if err != nil {
+		problem(ctx, fasthttp.StatusUnprocessableEntity, "this Idempotency-Key was used on this channel before, with another message; use a new one for each message")
+		return
+	}
+	writeJSON(ctx, p.published(channel, r))
+}
+
+// digest stands for a message under an idempotency key.
+func digest(contentType string, body []byte) [32]byte {
+	h := sha256.New()
+	h.Write([]byte(contentType))
+	h.Write([]byte{0})
+	h.Write(body)
+	return [32]byte(h.Sum(nil))
+}

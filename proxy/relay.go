@@ -1,0 +1,226 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"cometproxy/backend"
+	"cometproxy/park"
+)
+
+// sendPause is how long a client may leave a piece of a streamed answer untaken.
+const sendPause = 60 * time.Second
+
+// A relay passes a backend's answer on as it comes: its head at once, each piece
+// of its body when it is there. It takes the client's connection over from the
+// HTTP server, which would wait for full buffers.
+type relay struct {
+	proxy   *Proxy
+	f       *forwarding // the exchange's until it is closed
+	x       *backend.Exchange
+	head    []byte
+	noBody  bool // HEAD, 204, 304: whatever the head says
+	chunked bool
+	keep    bool // the client's connection can go on afterwards
+}
+
+func newRelay(p *Proxy, ctx *fasthttp.RequestCtx, f *forwarding, x *backend.Exchange) *relay {
+	r := &relay{proxy: p, f: f, x: x, noBody: x.BodySize() == 0}
+	r.keep = !ctx.Request.Header.ConnectionClose() && x.UploadFinished() && !p.draining()
+	h := &ctx.Response.Header
+	switch {
+	case r.noBody:
+	case x.BodySize() >= 0:
+		h.SetContentLength(int(x.BodySize()))
+	case ctx.Request.Header.IsHTTP11():
+		r.chunked = true
+		h.SetContentLength(-1)
+	default:
+		r.keep = false // the end of the connection is the end of the body
+	}
+	if !r.keep {
+		h.SetConnectionClose()
+	} else if !ctx.Request.Header.IsHTTP11() {
+		h.Set("Connection", "keep-alive")
+	}
+	p.setDate(h)
+	r.head = h.AppendBytes(nil)
+	return r
+}
+
+// owner implements successor.
+func (r *relay) owner() *Proxy { return r.proxy }
+
+// takeOver implements successor. When the request has been sent to its end the
+// rest happens in a goroutine of the relay's own, so that a stream that goes on
+// for hours does not keep the HTTP server's buffers. Until then the HTTP
+// server's reader is what the request's body comes from.
+func (r *relay) takeOver(conn park.Conn, buffered io.Reader) {
+	if !r.x.UploadFinished() {
+		conn.SetReadPace(bodyPause)
+		err := r.send(conn)
+		r.close() // stops the upload: nobody reads conn any more
+		r.report(err)
+		conn.Detach(buffered)
+		r.proxy.lot.Close(conn.ID())
+		return
+	}
+	carried := conn.Detach(buffered)
+	r.proxy.active.Add(1)
+	go r.run(conn, carried)
+}
+
+// run is the relay's own goroutine, and within the hijack's recovery boundary.
+func (r *relay) run(conn park.Conn, carried []byte) {
+	p := r.proxy
+	defer p.active.Done()
+	defer p.recoverHold(conn.ID())
+	defer r.close()
+	raw := conn.Raw()
+	input := keepInput(raw, carried, r.x.Cancel)
+	err := r.send(raw)
+	carried, alive := input.stop()
+	r.close()
+	r.report(err)
+	if err != nil || !alive || !r.keep {
+		p.lot.Close(conn.ID())
+		return
+	}
+	raw.SetDeadline(time.Time{})
+	p.lot.Idle(conn.ID(), carried)
+}
+
+// close ends the exchange, once.
+func (r *relay) close() {
+	if r.f != nil {
+		r.x.Close()
+		forwardings.Put(r.f)
+		r.f = nil
+	}
+}
+
+func (r *relay) report(err error) {
+	var be *backend.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &be) && be.Kind != backend.KindCancelled, errors.Is(err, io.ErrUnexpectedEOF):
+		r.proxy.log.Warn("an answer of the app ended too early; the client's connection is closed so that it can tell", zap.Error(err))
+	default:
+		r.proxy.log.Debug("a client hung up before its answer was complete", zap.Error(err))
+	}
+}
+
+// send writes the answer. Whatever fails leaves it incomplete, for the client
+// to see: no end of chunks, fewer bytes than announced.
+func (r *relay) send(client net.Conn) error {
+	if err := write(client, r.head); err != nil {
+		return err
+	}
+	body := r.x.Body()
+	if r.noBody || body == nil {
+		return nil
+	}
+	vbuf := relayBuffers.Get().(*[relayBuffer]byte)
+	defer relayBuffers.Put(vbuf)
+	buf := vbuf[chunkRoom : relayBuffer-2]
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			if werr := r.piece(client, vbuf, n); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF {
+			if r.chunked {
+				return write(client, []byte("0\r\n\r\n"))
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+const (
+	relayBuffer = 32 << 10
+	chunkRoom   = 8 // in front, for the largest chunk's size line
+)
+
+var relayBuffers = sync.Pool{New: func() any { return new([relayBuffer]byte) }}
+
+// piece writes n bytes of body that lie in buf behind the room for a chunk's
+// size, as one write.
+func (r *relay) piece(client net.Conn, buf *[relayBuffer]byte, n int) error {
+	if !r.chunked {
+		return write(client, buf[chunkRoom:chunkRoom+n])
+	}
+	size := fmt.Appendf(nil, "%x\r\n", n)
+	begin := chunkRoom - len(size)
+	copy(buf[begin:], size)
+	copy(buf[chunkRoom+n:], "\r\n")
+	return write(client, buf[begin:chunkRoom+n+2])
+}
+
+func write(c net.Conn, b []byte) error {
+	c.SetWriteDeadline(time.Now().Add(sendPause))
+	_, err := c.Write(b)
+	return err
+}
+
+// kept input is what a client sends while it gets an answer.
+type keptInput struct {
+	conn   net.Conn
+	done   chan struct{}
+	bytes  []byte // owned by the reading goroutine until done is closed
+	ended  bool   // likewise
+	broken func() // called when the input ends or breaks
+}
+
+// maxCarried bounds what a client can send ahead; beyond it reading waits, and
+// its hanging up is noticed later.
+const maxCarried = 16 << 10
+
+// keepInput reads what the client sends ahead of its next turn, so that its
+// hanging up is noticed while it is being sent an answer.
+func keepInput(conn net.Conn, carried []byte, broken func()) *keptInput {
+	k := &keptInput{conn: conn, done: make(chan struct{}), bytes: carried, broken: broken}
+	go k.read()
+	return k
+}
+
+func (k *keptInput) read() {
+	defer close(k.done)
+	room := make([]byte, 1)
+	for len(k.bytes) < maxCarried {
+		n, err := k.conn.Read(room)
+		k.bytes = append(k.bytes, room[:n]...)
+		if n > 0 && len(room) == 1 {
+			room = make([]byte, 2048)
+		}
+		if err == nil {
+			continue
+		}
+		var ne net.Error
+		if !errors.As(err, &ne) || !ne.Timeout() {
+			k.ended = true
+			k.broken()
+		}
+		return
+	}
+}
+
+// stop ends the reading. What was read is the beginning of the client's next
+// requests; alive reports that more can come.
+func (k *keptInput) stop() (carried []byte, alive bool) {
+	k.conn.SetReadDeadline(time.Unix(1, 0))
+	<-k.done
+	return k.bytes, !k.ended
+}
