@@ -40,7 +40,7 @@ func faulty(c net.Conn) {
 		}
 		sized := fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: %d\r\n\r\n", id, len(body))
 		other := "HTTP/1.1 200 OK\r\nX-Id: " + id + "\r\n"
-		switch rand.IntN(14) {
+		switch rand.IntN(24) {
 		case 0:
 			return
 		case 1:
@@ -78,7 +78,7 @@ func faulty(c net.Conn) {
 
 // TestChaos: whatever happens, nobody gets a byte of somebody else's answer.
 func TestChaos(t *testing.T) {
-	workers, rounds := 100, 200
+	workers, rounds := 100, chaosRounds
 	if testing.Short() {
 		rounds = 20
 	}
@@ -132,7 +132,7 @@ func chaosExchange(t *testing.T, b *Backend, id string) bool {
 	switch rand.IntN(4) {
 	case 0:
 		r = request("POST", id)
-		r.Body, r.BodySize = strings.NewReader(strings.Repeat("x", 100_000)), -1
+		r.Body, r.BodySize = strings.NewReader(strings.Repeat("x", 70_000)), -1
 	case 1:
 		r = request("PUT", id)
 		r.BodyBytes = make([]byte, rand.IntN(50_000))

@@ -12,9 +12,11 @@ import (
 // Exchange is one request and its answer, whose head is there. One goroutine
 // uses it; only Cancel, UploadDone and UploadFinished may be called by others.
 type Exchange struct {
-	// Header is the head of the answer, names as the app wrote them. The
-	// trailers of a chunked body appear in it at the body's end. It belongs to
-	// the connection: Close takes it away. Copy it before it is changed.
+	// Header is the head of the answer, names as the app wrote them, with what
+	// concerns only this connection still in it: Connection and the like, and
+	// ConnectionClose, which says nothing about the client's. The trailers of a
+	// chunked body appear in it at the body's end. It belongs to the connection:
+	// Close takes it away. Copy it before it is changed.
 	Header *fasthttp.ResponseHeader
 
 	// Static after Exchange was called.
@@ -186,7 +188,8 @@ func (x *Exchange) readNet(c *conn, p []byte) (int, error) {
 			x.mu.Unlock()
 			return 0, err
 		}
-		slow := !x.slow && !x.slowAt.IsZero() && !now.Before(x.slowAt)
+		at := x.slowPendingLocked()
+		slow := !at.IsZero() && !now.Before(at)
 		x.mu.Unlock()
 		if slow {
 			x.goSlow()
@@ -213,8 +216,8 @@ func (x *Exchange) orCause(err error) error {
 // uploads both call it.
 func (x *Exchange) armLocked(c *conn) {
 	d := x.headDeadline
-	if !x.slow && !x.slowAt.IsZero() && (d.IsZero() || x.slowAt.Before(d)) {
-		d = x.slowAt
+	if at := x.slowPendingLocked(); !at.IsZero() && (d.IsZero() || at.Before(d)) {
+		d = at
 	}
 	_ = c.nc.SetReadDeadline(d)
 }
@@ -223,26 +226,29 @@ func (x *Exchange) armLocked(c *conn) {
 func (x *Exchange) slowPending() time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.slow {
+	return x.slowPendingLocked()
+}
+
+// slowPendingLocked: while the request's body has still to be read, reading it
+// notices a client that hangs up, and nobody else may read from the client.
+func (x *Exchange) slowPendingLocked() time.Time {
+	if x.slow || x.req.Body != nil && x.req.BodySize != 0 && !x.bodyRead {
 		return time.Time{}
 	}
 	return x.slowAt
 }
 
-// goSlow tells the caller that this takes longer, once, and watches Cancel from
-// now on. Only the goroutine in Exchange calls it.
+// goSlow tells the caller that this takes longer, once and not while the
+// request's body is to be read, and watches Cancel from now on. Only the goroutine in Exchange calls it.
 func (x *Exchange) goSlow() {
+	x.watch()
 	x.mu.Lock()
-	first := !x.slow && !x.slowAt.IsZero()
-	x.slow = true
+	due := !x.slowPendingLocked().IsZero()
+	x.slow = x.slow || due
 	x.mu.Unlock()
-	if !first {
-		return
-	}
-	if x.req.OnSlow != nil {
+	if due && x.req.OnSlow != nil {
 		x.req.OnSlow()
 	}
-	x.watch()
 }
 
 // watch starts the goroutine that waits for Request.Cancel, if there is none.

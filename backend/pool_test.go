@@ -321,6 +321,36 @@ func TestSlowIsToldOnce(t *testing.T) {
 	})
 }
 
+// TestSlowUpload: nobody is told to watch the client while its body is read.
+func TestSlowUpload(t *testing.T) {
+	bubble(t, Options{}, func(c net.Conn) {
+		head := readHead(c)
+		io.ReadFull(c, make([]byte, 3))
+		if !strings.Contains(head, "Content-Length: 3") {
+			t.Errorf("%q", head)
+		}
+		time.Sleep(2 * time.Second)
+		io.WriteString(c, okAnswer)
+	}, func(b *Backend) {
+		pr, pw := io.Pipe()
+		go func() {
+			for _, s := range []string{"a", "b", "c"} {
+				time.Sleep(2 * time.Second)
+				io.WriteString(pw, s)
+			}
+		}()
+		start := time.Now()
+		var told []time.Duration
+		r := request("POST", "/")
+		r.Body, r.BodySize = pr, 3
+		r.SlowAfter, r.OnSlow = time.Second, func() { told = append(told, time.Since(start)) }
+		wantFetch(t, b, r, 200, "ok")
+		if len(told) != 1 || told[0] < 6*time.Second || told[0] > 7*time.Second {
+			t.Errorf("told at %v", told)
+		}
+	})
+}
+
 func TestQueueOrderLimitsAndCancel(t *testing.T) {
 	bubble(t, Options{MaxConns: 1, MaxQueue: 4, QueueTimeout: 5 * time.Second}, answers(okAnswer), func(b *Backend) {
 		hold, err := b.Exchange(get("/"))

@@ -38,12 +38,14 @@ type Request struct {
 	Upgrade string
 
 	// Cancel is closed when nobody wants the answer any more. It is watched from
-	// the moment SlowAfter has passed, and while more of an answer's body has to
-	// be waited for, until Close.
+	// the moment SlowAfter has passed, while Body is sent, and while more of an
+	// answer's body has to be waited for, until Close.
 	Cancel <-chan struct{}
 	// OnSlow is called once by the goroutine in Exchange: before it waits in the
 	// queue, or when there is no answer after SlowAfter. So whoever has to watch
-	// a client need not do it for fast answers.
+	// a client need not do it for fast answers. While Body has still to be read
+	// it is put off, for only one may read from the client. It is not called
+	// after Exchange returned: watching the client is up to the caller then.
 	SlowAfter time.Duration
 	OnSlow    func()
 }

@@ -63,6 +63,7 @@ func (x *Exchange) send(c *conn) error {
 	x.mu.Lock()
 	x.upDone = done
 	x.mu.Unlock()
+	x.watch() // for a goroutine runs anyway, and OnSlow has to wait
 	go x.upload(c, done)
 	return nil
 }

@@ -4,6 +4,8 @@ package backend
 
 import "testing"
 
+const chaosRounds = 200
+
 // TestSmallExchangeAllocations keeps the promise of doc.go: the common case
 // starts nothing and allocates the Exchange and little else.
 func TestSmallExchangeAllocations(t *testing.T) {
