@@ -15,6 +15,7 @@ import (
 type costRig struct {
 	lot     *goroutineLot
 	turns   chan Conn
+	ends    chan Event // the terminal events
 	clients []net.Conn
 	ids     []ID
 	in, out [1]byte
@@ -22,12 +23,14 @@ type costRig struct {
 
 func newCostRig(tb testing.TB, n int) *costRig {
 	tb.Helper()
-	r := &costRig{turns: make(chan Conn, n)}
+	r := &costRig{turns: make(chan Conn, n), ends: make(chan Event, n)}
 	r.lot = NewGoroutine(Options{Event: func(ev Event) {
 		if ev.Kind == Serve {
 			_, _ = ev.Conn.Read(r.in[:])
 			ev.Conn.Detach(ev.Conn)
 			r.turns <- ev.Conn
+		} else {
+			r.ends <- ev
 		}
 	}}).(*goroutineLot)
 	tb.Cleanup(r.lot.Shut)

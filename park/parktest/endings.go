@@ -337,3 +337,49 @@ func testOneTerminalEvent(t *testing.T, newLot func(park.Options) park.Lot) {
 		}
 	}
 }
+
+// testOneTerminalEventEach: a stay that has ended one way does not end another.
+func testOneTerminalEventEach(t *testing.T, newLot func(park.Options) park.Lot) {
+	r := newRig(t, newLot, park.Options{})
+	r.stay = 100 * time.Millisecond
+	var holds []*hold
+	for i := range 6 {
+		c := r.dial()
+		c.send("park\n")
+		h := r.hold()
+		holds = append(holds, h)
+		switch i % 3 {
+		case 0: // hangs up first
+			_ = c.Close()
+			r.ends(h, park.EndOfInput)
+		case 1:
+			r.ends(h, park.Deadline)
+			_ = c.Close()
+		default:
+			r.ends(h, park.Deadline)
+			c.reset()
+		}
+	}
+	time.Sleep(r.stay + 150*time.Millisecond) // for what must not happen
+	for i, h := range holds {
+		if len(h.events) > 0 {
+			t.Errorf("hold %d ended again: %+v", i, <-h.events)
+		}
+		r.lot.Answer(h.id, []byte("x\n"), false)
+	}
+	r.untilEmpty()
+}
+
+// testPipelinedBound: what a parked client sends is not kept without bound.
+func testPipelinedBound(t *testing.T, newLot func(park.Options) park.Lot) {
+	r := newRig(t, newLot, park.Options{})
+	c := r.dial()
+	c.send("park\n")
+	h := r.hold()
+	_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+	if _, err := c.Write(append(big, big...)); !isTimeout(err) {
+		t.Errorf("32 MB were taken while nobody wanted them: %v", err)
+	}
+	r.lot.Close(h.id)
+	r.untilEmpty()
+}
