@@ -22,7 +22,7 @@ type Options struct {
 	MaxConns       int           // exchanges under way at one time; default 256, negative: no limit
 	MaxQueue       int           // exchanges waiting for one of them to end; default 10000, negative: nobody waits
 	QueueTimeout   time.Duration // how long they wait; default 30s, negative: as long as it takes
-	MaxTunnels     int           // upgraded connections, not counted in MaxConns; default 1024, negative: no limit
+	MaxTunnels     int           // upgraded connections, not counted in MaxConns; default 1024, negative: none
 	ConnectTimeout time.Duration // default 5s, negative: the system's
 
 	// AnswerTimeout runs from the request's last byte to the answer's head.

@@ -24,7 +24,7 @@ func (b *Backend) enter(x *Exchange) error {
 	}
 	if x.req.Upgrade != "" {
 		defer b.mu.Unlock()
-		if b.opt.MaxTunnels >= 0 && b.tunnels >= b.opt.MaxTunnels {
+		if b.tunnels >= b.opt.MaxTunnels {
 			return b.fail(KindBusy, nil, errTunnelsFull)
 		}
 		b.tunnels++

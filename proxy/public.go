@@ -41,21 +41,8 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		DisableHeaderNamesNormalizing: true,
 		NoDefaultServerHeader:         true,
 		NoDefaultContentType:          true,
-		NoDefaultDate:                 true, // an app's own goes through; see setDate
+		NoDefaultDate:                 p.opts.NoDate,
 	}
-}
-
-// setDate gives an answer a Date, unless it has the app's.
-func (p *Proxy) setDate(h *fasthttp.ResponseHeader) {
-	if p.opts.NoDate {
-		return
-	}
-	for k := range h.All() {
-		if equalFold(k, "Date") {
-			return
-		}
-	}
-	h.SetBytesV("Date", fasthttp.AppendHTTPDate(nil, time.Now()))
 }
 
 // quiet sends what the HTTP server says about single connections to the debug log.
@@ -111,7 +98,6 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 	if p.draining() {
 		ctx.Response.SetConnectionClose()
 	}
-	p.setDate(&ctx.Response.Header)
 }
 
 func (p *Proxy) route(ctx *fasthttp.RequestCtx) {

@@ -50,7 +50,6 @@ func newRelay(p *Proxy, ctx *fasthttp.RequestCtx, f *forwarding, x *backend.Exch
 	} else if !ctx.Request.Header.IsHTTP11() {
 		h.Set("Connection", "keep-alive")
 	}
-	p.setDate(h)
 	r.head = h.AppendBytes(nil)
 	return r
 }

@@ -29,7 +29,6 @@ func newTunnel(p *Proxy, ctx *fasthttp.RequestCtx, x *backend.Exchange) *tunnel 
 		}
 	}
 	h.Set("Connection", "Upgrade")
-	p.setDate(h)
 	t := &tunnel{proxy: p, head: h.AppendBytes(nil)}
 	t.app, t.ahead = x.Tunnel()
 	return t

@@ -26,6 +26,8 @@ type command struct {
 
 // commands in the order that help lists them.
 var commands = []command{
+	{"serve", "run with a configuration", runServe},
+	{"demo", "run with a built-in demo app", runDemo},
 	{"check", "read a configuration strictly and name every problem", runCheck},
 	{"publish", "publish one message through the internal listener", runPublish},
 	{"version", "print the version", runVersion},

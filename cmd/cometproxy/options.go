@@ -1,0 +1,89 @@
+package main
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"cometproxy/backend"
+	"cometproxy/channels"
+	"cometproxy/cmd/cometproxy/internal/config"
+	"cometproxy/park"
+	"cometproxy/proxy"
+)
+
+// options turns the configuration's words, in which 0 means off, into the
+// packages', in which negative does.
+func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
+	o := proxy.Options{
+		NewLot: park.NewGoroutine,
+		History: channels.Options{
+			Messages:   off(c.History.Messages),
+			Age:        off(c.History.Age),
+			Bytes:      off(c.History.Bytes),
+			Total:      off(c.History.Total),
+			Tombstones: off(c.History.Tombstones),
+		},
+		Hold: proxy.HoldOptions{
+			Timeout:     c.Hold.Timeout,
+			MaxTimeout:  c.Hold.MaxTimeout,
+			MaxChannels: off(c.Hold.MaxChannels),
+			MaxAnswer:   off(int(c.Hold.MaxAnswer)),
+		},
+		Publish: proxy.PublishOptions{MaxBytes: int(c.Publish.MaxBytes), MaxRequest: int(c.Publish.MaxRequest)},
+		Internal: proxy.InternalOptions{
+			Token: c.Internal.Token,
+			Hosts: proxy.InternalHosts(c.Internal.Listen),
+			Debug: c.Internal.Debug,
+		},
+		MaxConns:  r.connections,
+		MaxParked: c.Limits.Parked,
+		Grace:     off(c.Shutdown.Grace),
+		Log:       log,
+		Backends:  make(map[string]*backend.Backend),
+	}
+	if c.Public.Parker == "epoll" {
+		log.Warn(`public.parker is "epoll", which this version does not have; "goroutine" is used`)
+	}
+	for _, b := range c.Backends {
+		made, err := backend.New(backendOptions(b))
+		if err != nil {
+			return o, err
+		}
+		o.Backends[b.Name] = made
+	}
+	for _, route := range c.Routes {
+		o.Routes = append(o.Routes, routeOptions(route))
+	}
+	return o, nil
+}
+
+// off makes 0, a configuration's word for off, the negative number that is the
+// packages'.
+func off[T int | int64 | time.Duration](v T) T {
+	if v == 0 {
+		return -1
+	}
+	return v
+}
+
+func backendOptions(b config.Backend) backend.Options {
+	return backend.Options{
+		Name:           b.Name,
+		URLs:           b.URLs,
+		MaxConns:       off(b.MaxConnections),
+		MaxTunnels:     off(b.MaxTunnels),
+		QueueTimeout:   off(b.QueueTimeout),
+		ConnectTimeout: b.ConnectTimeout,
+		AnswerTimeout:  off(b.AnswerTimeout),
+		IdleTimeout:    off(b.IdleTimeout),
+	}
+}
+
+func routeOptions(r config.Route) proxy.Route {
+	o := proxy.Route{Host: r.Host, Path: r.Path, Channels: r.Channels, Backend: r.Backend, Params: r.Params, Open: r.Open}
+	if r.CORS != nil {
+		o.CORS = &proxy.CORS{Origins: r.CORS.Origins, Credentials: r.CORS.Credentials, MaxAge: r.CORS.MaxAge}
+	}
+	return o
+}

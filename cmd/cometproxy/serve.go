@@ -1,0 +1,186 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cometproxy/cmd/cometproxy/internal/config"
+	"cometproxy/cmd/cometproxy/internal/logging"
+	"cometproxy/proxy"
+)
+
+const serveUsage = `
+Usage: cometproxy [serve] [-config FILE]
+
+Runs cometproxy. The log goes to standard error.
+
+SIGTERM or SIGINT ends it in order: no more clients are accepted, every parked
+poll is answered at once (204 with a cursor, to go on from elsewhere), requests
+that are being worked on get [shutdown] grace. A second signal ends it at once.
+`
+
+// runServe runs the proxy until a signal ends it.
+func runServe(args []string, stdout, stderr io.Writer) int {
+	flags := newFlags("serve", serveUsage, stdout)
+	file := flags.String("config", defaultConfig, "configuration `FILE`; default "+defaultConfig)
+	if code, done := parseFlags(flags, args, stderr); done {
+		return code
+	}
+	if flags.NArg() > 0 {
+		return usageError(stderr, "serve", "unexpected %q", flags.Arg(0))
+	}
+	c, problems := config.Load(*file)
+	if c == nil {
+		fmt.Fprint(stderr, problems.Errors())
+		return exitFailed
+	}
+	log, _, err := logging.New(c.Log.Level, c.Log.Format, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	for _, w := range problems.Warnings() {
+		log.Warn(w.String())
+	}
+	s, err := start(c, log)
+	if err != nil {
+		log.Error("cometproxy cannot start", zap.Error(err))
+		return exitFailed
+	}
+	return s.untilSignal()
+}
+
+// A server is a running proxy with its listeners.
+type server struct {
+	proxy  *proxy.Proxy
+	log    *zap.Logger
+	config *config.Config
+}
+
+// start brings a configuration to life: the internal listeners first, so that
+// whoever sees the public ones can publish.
+func start(c *config.Config, log *zap.Logger) (*server, error) {
+	room := roomFor(c, fileLimit())
+	o, err := options(c, room, log)
+	if err != nil {
+		return nil, err
+	}
+	internal, err := listen(c.Internal.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("internal.listen: %w", err)
+	}
+	public, err := listen(c.Public.Listen)
+	if err != nil {
+		closeAll(internal)
+		return nil, fmt.Errorf("public.listen: %w", err)
+	}
+	p, err := proxy.New(o)
+	if err != nil {
+		closeAll(append(public, internal...))
+		return nil, err
+	}
+	p.Serve(public, internal)
+	log.Info("cometproxy is up", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),
+		zap.Int("clients", room.connections), zap.Int("parked", o.MaxParked),
+		zap.Int("open_files_limit", room.files), zap.Int("files_kept_for_the_rest", room.reserve))
+	for _, w := range room.warnings {
+		log.Warn(w)
+	}
+	return &server{p, log, c}, nil
+}
+
+// untilSignal runs until SIGTERM or SIGINT, and ends in order.
+func (s *server) untilSignal() int {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	first := <-signals
+	s.log.Info("ending: parked polls are answered now, active requests may finish; a second signal ends at once",
+		zap.Stringer("signal", first), zap.Duration("grace", s.config.Shutdown.Grace))
+	hurry := make(chan struct{})
+	go func() {
+		<-signals
+		close(hurry)
+		time.Sleep(time.Second)
+		os.Exit(exitFailed) // whatever Shutdown still waits for
+	}()
+	cut := s.proxy.Shutdown(hurry)
+	select {
+	case <-hurry:
+		s.log.Warn("ended at once, by a second signal", zap.Int("requests_cut_off", cut))
+		return exitFailed
+	default:
+	}
+	s.log.Info("ended", zap.Int("requests_cut_off", cut))
+	return exitOK
+}
+
+// listen opens listeners, all or none.
+func listen(list []string) (lns []net.Listener, err error) {
+	for _, address := range list {
+		ln, err := listenOne(address)
+		if err != nil {
+			closeAll(lns)
+			return nil, err
+		}
+		lns = append(lns, ln)
+	}
+	return lns, nil
+}
+
+func listenOne(address string) (net.Listener, error) {
+	network, addr := config.SplitListen(address)
+	if network == "unix" {
+		removeStale(addr)
+	}
+	ln, err := net.Listen(network, addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program, or by another cometproxy; end that or choose another address", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s may not be opened by this user; choose a port above 1023 or another path", address)
+	case err != nil:
+		return nil, err
+	}
+	if network == "unix" {
+		if err := os.Chmod(addr, 0o660); err != nil {
+			ln.Close()
+			return nil, err
+		}
+	}
+	return ln, nil
+}
+
+// removeStale removes a socket that a process left behind: nobody answers there.
+func removeStale(path string) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return
+	}
+	os.Remove(path)
+}
+
+func closeAll(lns []net.Listener) {
+	for _, ln := range lns {
+		ln.Close()
+	}
+}
+
+func addresses(lns []net.Listener) []string {
+	list := make([]string, len(lns))
+	for i, ln := range lns {
+		list[i] = ln.Addr().String()
+	}
+	return list
+}
