@@ -35,7 +35,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, b *backend.Backend) {
 	f := forwardings.Get().(*forwarding)
 	conn := ctx.Conn().(park.Conn)
 	upgrade := f.prepare(ctx)
-	f.watch.begin(conn)
+	f.watch.init(conn)
 	req := backend.Request{
 		Header: &f.head, Upgrade: upgrade,
 		Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow,
@@ -71,28 +71,12 @@ func (f *forwarding) body(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend
 		return err
 	}
 	conn.SetReadPace(bodyPause)
-	f.watch.streams = true
-	req.Body, req.BodySize = &requestBody{stream, &f.watch}, int64(size)
+	req.Body, req.BodySize = stream, int64(size)
 	req.Interrupt = func() {
 		conn.SetReadPace(0)
 		conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	return nil
-}
-
-// requestBody is a streamed body. When it is at its end, nobody reads from the
-// client any more, and the watch may.
-type requestBody struct {
-	io.Reader
-	watch *inputWatch
-}
-
-func (b *requestBody) Read(p []byte) (n int, err error) {
-	n, err = b.Reader.Read(p)
-	if err == io.EOF {
-		b.watch.bodyEnded()
-	}
-	return n, err
 }
 
 // passOn gives the answer to the client.

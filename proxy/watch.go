@@ -1,49 +1,23 @@
 package proxy
 
-import (
-	"sync"
-
-	"cometproxy/park"
-)
+import "cometproxy/park"
 
 // An inputWatch looks out for a client that hangs up while its request is with
-// a backend: from when the answer proves slow, and not before the request's body
-// has been read to its end, for until then that is what the client sends.
+// a backend. It begins when the answer proves slow, so that fast ones do not pay
+// for it. Owned by the handler.
 type inputWatch struct {
-	conn    park.Conn
-	streams bool          // the body is streamed; set before the exchange
-	gone    chan struct{} // closed when the client is
-
-	mu     sync.Mutex
-	isSlow bool   // guarded by mu
-	ended  bool   // guarded by mu: the body was read to its end
-	over   bool   // guarded by mu
-	stop   func() // guarded by mu: ends the watch; nil while there is none
+	conn park.Conn
+	gone chan struct{} // closed when the client is
+	stop func()        // nil until the watch has begun
 }
 
-func (w *inputWatch) begin(conn park.Conn) {
+func (w *inputWatch) init(conn park.Conn) {
 	*w = inputWatch{conn: conn, gone: make(chan struct{})}
 }
 
-// slow is the exchange's OnSlow.
+// slow is the exchange's OnSlow. The exchange calls it only when nobody reads
+// the request's body from the client (any more).
 func (w *inputWatch) slow() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.isSlow = true
-	w.startLocked()
-}
-
-func (w *inputWatch) bodyEnded() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ended = true
-	w.startLocked()
-}
-
-func (w *inputWatch) startLocked() {
-	if w.over || !w.isSlow || w.streams && !w.ended || w.stop != nil {
-		return
-	}
 	gone := w.gone
 	w.stop = w.conn.WatchInput(func() { close(gone) })
 }
@@ -51,11 +25,8 @@ func (w *inputWatch) startLocked() {
 // end ends the watch, if there is one; when it has returned the connection may
 // be read from again.
 func (w *inputWatch) end() {
-	w.mu.Lock()
-	stop := w.stop
-	w.over, w.stop = true, nil
-	w.mu.Unlock()
-	if stop != nil {
-		stop()
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
 	}
 }
