@@ -153,7 +153,8 @@ type Conn interface {
 	Detach(buffered io.Reader) (carried []byte)
 
 	// Raw is the connection for who detached it: reads, writes and deadlines
-	// go to the socket. Its Close is Lot.Close. Valid after Detach.
+	// go to the socket. Its Close is Lot.Close, and it has a CloseWrite. Valid
+	// after Detach.
 	Raw() net.Conn
 
 	// SetReadPace gives every following Read a deadline of its own, d from

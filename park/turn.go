@@ -233,6 +233,14 @@ func (c *rawConn) Close() error {
 	return nil
 }
 
+// CloseWrite ends what is sent to the client, who may go on sending.
+func (c *rawConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 func (t *turn) SetDeadline(at time.Time) error {
 	if err := t.SetReadDeadline(at); err != nil {
 		return err

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -84,9 +83,7 @@ func (p *Proxy) options(ctx *fasthttp.RequestCtx, c *cors) {
 	h := &ctx.Response.Header
 	h.Set("Allow", nativeMethods)
 	origin := header(&ctx.Request.Header, "Origin")
-	addLines(h, c.answer(origin))
 	if c.allows(origin) && header(&ctx.Request.Header, "Access-Control-Request-Method") != nil {
 		addLines(h, c.preflight)
 	}
-	h.Set("Cache-Control", "max-age="+strconv.Itoa(0))
 }

@@ -133,5 +133,5 @@ func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		problem(ctx, be.Kind.Status(), "the app's answer is not well-formed HTTP or ended too early; its operator finds more in the proxy's log")
 	}
-	ctx.Response.SetConnectionClose()
+	p.refuse(ctx)
 }

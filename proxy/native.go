@@ -17,26 +17,25 @@ const nativeMethods = "GET, HEAD, OPTIONS"
 func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	c := m.Route.Value.(*target).cors
 	req := &ctx.Request.Header
+	addLines(&ctx.Response.Header, c.answer(header(req, "Origin")))
 	if n := req.ContentLength(); n > 0 || n == -1 {
 		// Not read, and never to be taken for the next request.
 		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one")
-		ctx.Response.SetConnectionClose()
-	} else {
-		switch {
-		case ctx.IsOptions():
-			p.options(ctx, c)
-			return
-		case ctx.IsHead():
-			e := channels.Ending{Cursor: p.hub.Position()}
-			p.writeAnswer(ctx, &e, 0)
-		case ctx.IsGet():
-			p.poll(ctx, m, c)
-		default:
-			problem(ctx, fasthttp.StatusMethodNotAllowed, "this route is for polling; use GET, or publish through the internal listener")
-			ctx.Response.Header.Set("Allow", nativeMethods)
-		}
+		p.refuse(ctx)
+		return
 	}
-	addLines(&ctx.Response.Header, c.answer(header(req, "Origin")))
+	switch {
+	case ctx.IsOptions():
+		p.options(ctx, c)
+	case ctx.IsHead():
+		e := channels.Ending{Cursor: p.hub.Position()}
+		p.writeAnswer(ctx, &e, 0)
+	case ctx.IsGet():
+		p.poll(ctx, m, c)
+	default:
+		problem(ctx, fasthttp.StatusMethodNotAllowed, "this route is for polling; use GET, or publish through the internal listener")
+		ctx.Response.Header.Set("Allow", nativeMethods)
+	}
 }
 
 // poll is one long poll: what there is now, or a hold.

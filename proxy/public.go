@@ -123,7 +123,7 @@ func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
 		addLines(&ctx.Response.Header, c.answer(header(&ctx.Request.Header, "Origin")))
 	}
 	if n := ctx.Request.Header.ContentLength(); n > 0 || n == -1 {
-		ctx.Response.SetConnectionClose()
+		p.refuse(ctx)
 	}
 }
 

@@ -68,7 +68,11 @@ func (r *relay) takeOver(conn park.Conn, buffered io.Reader) {
 		r.close() // stops the upload: nobody reads conn any more
 		r.report(err)
 		conn.Detach(buffered)
-		r.proxy.lot.Close(conn.ID())
+		if raw := conn.Raw(); err == nil {
+			lingerClose(raw)
+		} else {
+			raw.Close()
+		}
 		return
 	}
 	carried := conn.Detach(buffered)
