@@ -18,7 +18,7 @@ import (
 type hold struct {
 	waiter channels.Waiter
 	proxy  *Proxy         // static
-	query  channels.Query // the hub reads it until the waiter is parked
+	query  channels.Query // until it is parked
 	own    []byte         // header lines of this answer alone; may be shared, read only
 	after  uint64         // position up to which everything has been seen
 	conn   park.ID
@@ -52,6 +52,7 @@ func (h *hold) takeOver(conn park.Conn, buffered io.Reader) {
 	h.conn = conn.ID()
 	carried := conn.Detach(buffered)
 	gen := p.hub.Prepare(&h.waiter, &h.query, h.after)
+	h.query = channels.Query{} // the waiter has what it needs
 	p.lot.Park(h.conn, park.Stay{Owner: h, Gen: gen, Until: h.until, Carried: carried})
 	if !p.hub.Park(&h.waiter) {
 		p.finish(h, nil)
