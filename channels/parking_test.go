@@ -257,6 +257,22 @@ func TestLeaveAnEntryThatIsGone(t *testing.T) {
 	}
 }
 
+// The same for a waiter that its deadline ended: it is told of what its channel's
+// next entry has.
+func TestLeaveForTheNextEntry(t *testing.T) {
+	h := New(Options{Receiver: &receiver{}})
+	w, gen := parkOn(t, h, "a", "b")
+	if !w.claim(gen, ByDeadline) { // the first half of End
+		t.Fatal("not claimed")
+	}
+	h.Publish(Item{Channel: "b"}) // 1: unlinks w
+	h.Delete("b")                 // 2: and the entry goes
+	h.Publish(Item{Channel: "b"}) // 3: in another one
+	h.finish(w, ByDeadline, h.counter.Load(), nil, nil)
+	h.stats.ended[ByDeadline].Add(1)
+	wantEnding(t, h, w, ByDeadline, 3, []string{"b"}, 3)
+}
+
 // A name given twice is against the contract, and yet harms nobody else.
 func TestTheSameChannelTwice(t *testing.T) {
 	r := &receiver{}

@@ -16,7 +16,7 @@ func (s *stage) once(name, key string, digest byte, want uint64, repeated bool) 
 	s.Helper()
 	r, rep, err := s.PublishOnce(channels.Item{Channel: name, Size: 10}, key, [32]byte{digest})
 	if err != nil || r.Number != want || rep != repeated {
-		s.Fatalf("%s %s: number %d, repeated %v, error %v; want %d, %v", name, key, r.Number, rep, err, want, repeated)
+		s.Errorf("%s %s: number %d, repeated %v, error %v; want %d, %v", name, key, r.Number, rep, err, want, repeated)
 	}
 }
 
@@ -90,6 +90,20 @@ var once = []scenario{
 		if n := s.Stats().Keys; n != 0 {
 			s.Errorf("%d keys", n)
 		}
+	}},
+
+	{name: "PublishOnce/who repeats waits for the first", virtual: true, run: func(s *stage) {
+		s.slow = time.Second // and virtual time goes on only when all others wait
+		w := s.park(0, "a")
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				s.once("a", "k", 1, 1, i > 0)
+			})
+		}
+		wg.Wait()
+		s.released(channels.ByMessage, w)
 	}},
 
 	{name: "PublishOnce/100 at one time", run: func(s *stage) {

@@ -150,6 +150,31 @@ var parks = []scenario{
 		}
 	}},
 
+	{name: "Park/used again, turned away", run: func(s *stage) {
+		w := s.park(0, "a", "b", "c")
+		s.end(channels.ByDeadline, w)
+		s.Free(&w.Waiter)
+		s.publish("d") // 1
+		s.publish("a") // 2: no business of the next wait
+		for _, names := range [][]string{{"d", "e", "f"}, {"e", "d", "f"}, {"d"}, {"d", "e"}} {
+			w.gen = s.Prepare(&w.Waiter, after(0, s.Engine, names...), 0)
+			if s.Park(&w.Waiter) {
+				s.Fatal("parked")
+			}
+			s.is(w.Ending(), 2, nil, 1)
+			s.Free(&w.Waiter)
+		}
+		for _, why := range []channels.Reason{channels.ByGone, channels.ByDeadline} { // ended before any link
+			w.gen = s.Prepare(&w.Waiter, after(0, s.Engine, "e", "f"), 2)
+			s.End(&w.Waiter, w.gen, why)
+			if s.Park(&w.Waiter) {
+				s.Fatal("parked")
+			}
+			s.is(w.Ending(), 2, nil)
+			s.Free(&w.Waiter)
+		}
+	}},
+
 	{name: "Park/what must not be", run: func(s *stage) {
 		w := s.park(0, "a")
 		s.panics("Free of a parked waiter", func() { s.Free(&w.Waiter) })

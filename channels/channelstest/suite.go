@@ -64,6 +64,8 @@ type stage struct {
 	*testing.T
 	Engine
 
+	slow time.Duration // that Released takes; set before use
+
 	mu      sync.Mutex
 	batches []batch
 }
@@ -82,6 +84,7 @@ type batch struct {
 
 // Released implements channels.Receiver.
 func (s *stage) Released(b channels.Batch) {
+	time.Sleep(s.slow)
 	got := batch{Batch: b}
 	for w := b.First; w != nil; w = w.Next() {
 		got.holds = append(got.holds, w.Owner.(*hold))

@@ -100,6 +100,19 @@ var windows = []scenario{
 		s.is(s.look(2, "b"), 3, []string{"b"})
 	}},
 
+	{name: "Window/publishing drops what is over its age", virtual: true, options: channels.Options{Age: time.Minute}, run: func(s *stage) {
+		for range 10 {
+			s.publish("a")
+		}
+		time.Sleep(time.Minute + tick)
+		s.publish("a") // 11
+		if n := s.Stats().Messages; n != 1 {
+			s.Errorf("%d messages", n)
+		}
+		s.is(s.look(9, "a"), 11, []string{"a"}, 11)
+		s.is(s.look(10, "a"), 11, nil, 11)
+	}},
+
 	{name: "Window/age off and endless", virtual: true, options: channels.Options{Age: -1}, run: func(s *stage) {
 		s.publish("a")
 		time.Sleep(100 * 365 * 24 * time.Hour)
