@@ -32,13 +32,13 @@ func unread(ctx *fasthttp.RequestCtx) bool {
 	return size == -1 || size > smallBody
 }
 
-// refuse sends the response that ctx holds as the connection's last, without
-// reading the request's body.
+// refuse sends the response that ctx holds without reading the request's body: if
+// that may not have been read to its end, the connection ends.
 func (p *Proxy) refuse(ctx *fasthttp.RequestCtx) {
-	ctx.Response.SetConnectionClose()
 	if !unread(ctx) {
 		return
 	}
+	ctx.Response.SetConnectionClose()
 	var answer bytes.Buffer
 	w := bufio.NewWriter(&answer)
 	if ctx.Response.Write(w) != nil || w.Flush() != nil {

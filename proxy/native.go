@@ -21,6 +21,7 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	if n := req.ContentLength(); n > 0 || n == -1 {
 		// Not read, and never to be taken for the next request.
 		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one")
+		ctx.Response.SetConnectionClose()
 		p.refuse(ctx)
 		return
 	}

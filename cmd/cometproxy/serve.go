@@ -89,8 +89,8 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	}
 	p.Serve(public, internal)
 	log.Info("cometproxy is up", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),
-		zap.Int("clients", room.connections), zap.Int("parked", o.MaxParked),
-		zap.Int("open_files_limit", room.files), zap.Int("files_kept_for_the_rest", room.reserve))
+		zap.Int("clients_at_most", room.connections), zap.Int("open_files_limit", room.files),
+		zap.Int("files_kept_for_backends_and_publishing", room.reserve))
 	for _, w := range room.warnings {
 		log.Warn(w)
 	}
