@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"net"
 	"runtime"
@@ -177,14 +178,17 @@ func (p *Proxy) awaitWrites(hurry <-chan struct{}) {
 	}
 }
 
+// closeInternal ends the internal listeners. Requests there are short; one that
+// is not, such as a profile, is cut off.
 func (p *Proxy) closeInternal() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	p.internal.ShutdownWithContext(ctx)
 	p.mu.Lock()
-	inner := p.inner
-	p.mu.Unlock()
-	for _, ln := range inner {
+	defer p.mu.Unlock()
+	for _, ln := range p.inner {
 		ln.Close()
 	}
-	p.internal.Shutdown() // its keep-alive connections; all requests are short
 }
 
 // sweep lets windows and keys that are over their age go.
