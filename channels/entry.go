@@ -10,6 +10,7 @@ type shard struct {
 
 	// Guarded by mu.
 	entries  map[string]*entry
+	most     int // entries that the map has held at one time
 	tombs    tombstones
 	draining bool
 	bytes    int64 // of all windows, with overhead
@@ -47,6 +48,7 @@ func (s *shard) entryOf(name string, hash uint64) *entry {
 	e := &entry{name: name, hash: hash, shard: s, dropped: s.tombs.of(hash)}
 	e.waiters.prev, e.waiters.next = &e.waiters, &e.waiters
 	s.entries[name] = e
+	s.most = max(s.most, len(s.entries))
 	return e
 }
 
@@ -58,6 +60,21 @@ func (s *shard) settle(e *entry) {
 	e.dead = true
 	delete(s.entries, e.name)
 	s.tombs.put(e.hash, e.dropped)
+	s.shrink()
+}
+
+// shrink makes the map anew when most of what it held is gone: a Go map never
+// gets smaller by itself. Copying one entry is paid for by seven removed.
+func (s *shard) shrink() {
+	if s.most < 1024 || len(s.entries) > s.most/8 {
+		return
+	}
+	s.most = len(s.entries)
+	entries := make(map[string]*entry, s.most)
+	for name, e := range s.entries {
+		entries[name] = e
+	}
+	s.entries = entries
 }
 
 func (e *entry) link(l *link) {
@@ -94,21 +111,27 @@ func (s *shard) keep(e *entry, m *Message) {
 
 // lose drops the oldest message of an entry's window.
 func (s *shard) lose(e *entry) {
+	if e.window.count == 1 {
+		s.loseAll(e)
+		return
+	}
 	before := e.window.bytes
 	m := e.window.pop()
 	s.bytes -= int64(before - e.window.bytes)
 	s.messages--
 	e.dropped = m.Number
-	if e.window.count == 0 {
-		e.older.newer, e.newer.older = e.newer, e.older
-		e.older, e.newer = nil, nil
-		s.bytes -= int64(entryOverhead + len(e.name))
-	}
 }
 
-// loseAll drops the whole window of an entry.
+// loseAll drops the whole window of an entry, at one stroke however long it is.
 func (s *shard) loseAll(e *entry) {
-	for e.window.count > 0 {
-		s.lose(e)
+	m := e.window.newest()
+	if m == nil {
+		return
 	}
+	s.bytes -= int64(entryOverhead + len(e.name) + e.window.bytes)
+	s.messages -= e.window.count
+	e.dropped = m.Number
+	e.window = window{}
+	e.older.newer, e.newer.older = e.newer, e.older
+	e.older, e.newer = nil, nil
 }

@@ -78,9 +78,14 @@ func (k *keys) take(name keyName, digest [32]byte, now int64) (rec *keyRecord, m
 }
 
 func (k *keys) expireLocked(now int64) {
-	for k.age >= 0 && k.head < len(k.order) && now-k.order[k.head].at > k.age {
+	for k.expiredLocked(now) {
 		k.dropOldestLocked()
 	}
+}
+
+// expiredLocked reports that the oldest is over its age.
+func (k *keys) expiredLocked(now int64) bool {
+	return k.age >= 0 && k.head < len(k.order) && now-k.order[k.head].at > k.age
 }
 
 func (k *keys) dropOldestLocked() {
@@ -94,9 +99,20 @@ func (k *keys) dropOldestLocked() {
 }
 
 func (k *keys) sweep(now int64) {
+	for k.sweepSome(now) {
+	}
+}
+
+func (k *keys) sweepSome(now int64) (more bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.expireLocked(now)
+	for range 256 {
+		if !k.expiredLocked(now) {
+			return false
+		}
+		k.dropOldestLocked()
+	}
+	return true
 }
 
 func (k *keys) counts() (kept int, evicted uint64) {

@@ -37,16 +37,14 @@ func (w *window) grow() {
 	w.ring, w.first = ring, 0
 }
 
-// pop removes the oldest message. There must be one.
+// pop removes the oldest message. There must be one. The ring stays as it is; who
+// takes the last message drops the window.
 func (w *window) pop() *Message {
 	m := w.ring[w.first]
 	w.ring[w.first] = nil
 	w.first = (w.first + 1) & (len(w.ring) - 1)
 	w.count--
 	w.bytes -= m.size + messageOverhead
-	if w.count == 0 {
-		w.ring, w.first = nil, 0
-	}
 	return m
 }
 

@@ -111,10 +111,11 @@ var memory = []scenario{
 		runtime.KeepAlive(holds)
 	}},
 
-	{name: "Memory/what is parked at once comes back", run: func(s *stage) {
+	{name: "Memory/what is parked at once comes back", options: channels.Options{Shards: 4}, run: func(s *stage) {
 		before := heap()
 		q := channels.Query{Cursor: s.Cursor(0)}
-		holds := make([]hold, 20_000)
+		const parked = 40_000
+		holds := make([]hold, parked)
 		for i := range holds {
 			w := &holds[i]
 			q.Channels = []string{"one" + strconv.Itoa(i), "all"}
@@ -130,8 +131,8 @@ var memory = []scenario{
 		}
 		holds = nil
 		rest := heap() - before
-		s.Logf("%d bytes each, %d KiB left when they are gone", full/20_000, rest>>10)
-		if rest > 3<<20 {
+		s.Logf("%d bytes each, %d KiB left when they are gone", full/parked, rest>>10)
+		if rest > 512<<10 {
 			s.Errorf("%d bytes are not given back", rest)
 		}
 	}},

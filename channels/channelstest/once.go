@@ -59,6 +59,23 @@ var once = []scenario{
 		}
 	}},
 
+	{name: "PublishOnce/many expire", virtual: true, options: channels.Options{KeyAge: time.Minute, Keys: 5000}, run: func(s *stage) {
+		for i := range 3000 {
+			s.once("a", fmt.Sprint(i), 0, uint64(i)+1, false)
+		}
+		time.Sleep(time.Minute)
+		for i := range 700 {
+			s.once("b", fmt.Sprint(i), 0, uint64(i)+3001, false)
+		}
+		time.Sleep(tick)
+		s.Sweep()
+		if st := s.Stats(); st.Keys != 700 || st.KeysEvicted != 0 {
+			s.Errorf("stats %+v", st)
+		}
+		s.once("b", "699", 0, 3700, true)
+		s.once("a", "2999", 0, 3701, false)
+	}},
+
 	{name: "PublishOnce/age off", virtual: true, options: channels.Options{KeyAge: -1, Age: -1}, run: func(s *stage) {
 		s.once("a", "k", 1, 1, false)
 		time.Sleep(1000 * time.Hour)
