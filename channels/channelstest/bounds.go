@@ -111,6 +111,24 @@ var memory = []scenario{
 		runtime.KeepAlive(holds)
 	}},
 
+	{name: "Memory/who stays when the crowd leaves is still found", options: channels.Options{Shards: 1}, run: func(s *stage) {
+		var stay, crowd []*hold
+		for _, name := range names("stay", 50) {
+			stay = append(stay, s.park(0, name))
+		}
+		for _, name := range names("crowd", 5000) {
+			crowd = append(crowd, s.park(0, name))
+		}
+		s.end(channels.ByGone, crowd...)
+		if n := s.Stats().Channels; n != len(stay) {
+			s.Errorf("%d channels", n)
+		}
+		for _, name := range names("stay", 50) {
+			s.publish(name)
+		}
+		s.released(channels.ByMessage, stay...)
+	}},
+
 	{name: "Memory/what is parked at once comes back", options: channels.Options{Shards: 4}, run: func(s *stage) {
 		before := heap()
 		q := channels.Query{Cursor: s.Cursor(0)}
