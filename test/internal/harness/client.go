@@ -102,16 +102,20 @@ type Answer struct {
 // Read reads one answer to a GET.
 func (c *Client) Read() (*Answer, error) { return c.ReadTo("GET", Patience) }
 
-// ReadTo reads the answer to a request with the method.
+// ReadTo reads the answer to a request with the method. Interim answers (100
+// Continue) are passed over.
 func (c *Client) ReadTo(method string, within time.Duration) (*Answer, error) {
 	c.SetReadDeadline(time.Now().Add(within))
 	a, err := ReadHead(c.R)
+	for err == nil && a.Status/100 == 1 && a.Status != 101 {
+		a, err = ReadHead(c.R)
+	}
 	if err != nil {
 		return nil, err
 	}
 	length := a.Header.Get("Content-Length")
 	switch {
-	case method == "HEAD" || a.Status == 204 || a.Status == 304 || a.Status/100 == 1:
+	case method == "HEAD" || a.Status == 204 || a.Status == 304 || a.Status == 101:
 	case strings.EqualFold(a.Header.Get("Transfer-Encoding"), "chunked"):
 		a.Chunked = true
 		err = a.readChunks(c.R)
