@@ -11,14 +11,8 @@ import (
 	"cometproxy/test/internal/harness"
 )
 
-// roomsConfig has channels by name: one, or three in one poll.
-const roomsConfig = `
-[hold]
-max_timeout = "60s"
-
-[history]
-messages = 2000
-
+// roomsRoutes have channels by name: one, or three in one poll.
+const roomsRoutes = `
 [[route]]
 path     = "/room/{a}"
 channels = ["room:{a}"]
@@ -27,6 +21,9 @@ channels = ["room:{a}"]
 path     = "/poll/{a}/{b}/{c}"
 channels = ["room:{a}", "room:{b}", "room:{c}"]
 `
+
+// roomsConfig keeps so much that nobody in a hurry sees a gap.
+const roomsConfig = "[history]\nmessages = 2000\n" + roomsRoutes
 
 // A delivery is a test in which clients poll while publishers publish, and
 // everybody writes down what he sent or saw.

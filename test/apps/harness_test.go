@@ -290,6 +290,11 @@ func send(t *testing.T, c *http.Client, method, url, contentType string, body io
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	return do(t, c, req)
+}
+
+func do(t *testing.T, c *http.Client, req *http.Request) reply {
+	t.Helper()
 	resp, err := c.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -297,7 +302,7 @@ func send(t *testing.T, c *http.Client, method, url, contentType string, body io
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("%s %s: the body ends with %v after %d bytes", method, url, err, len(b))
+		t.Fatalf("%s %s: the body ends with %v after %d bytes", req.Method, req.URL, err, len(b))
 	}
 	return reply{resp.StatusCode, resp.Header, string(b)}
 }
