@@ -57,6 +57,9 @@ func (f *farewell) takeOver(conn park.Conn, buffered io.Reader) {
 	go f.run(conn)
 }
 
+// drop implements successor.
+func (f *farewell) drop() {}
+
 func (f *farewell) run(conn park.Conn) {
 	defer f.proxy.active.Done()
 	raw := conn.Raw()

@@ -21,6 +21,10 @@ import (
 	"cometproxy/park"
 )
 
+// The HTTP server's clock for Date headers, a goroutine that never ends, is started
+// by the first answer that has one. That must not be in a bubble.
+var _ = new(fasthttp.ResponseHeader).String()
+
 // A site is a running proxy over listeners in memory.
 type site struct {
 	*Proxy

@@ -59,6 +59,10 @@ func (h *hold) takeOver(conn park.Conn, buffered io.Reader) {
 	}
 }
 
+// drop implements successor. The hold is left to the garbage collector: if there
+// was a panic nobody knows who else has it.
+func (h *hold) drop() {}
+
 // ended is park's event func for holds: their clients and their deadlines.
 func (p *Proxy) ended(ev park.Event) {
 	h := ev.Owner.(*hold)

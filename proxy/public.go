@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"cometproxy/channels"
 	"cometproxy/park"
 	"cometproxy/proxy/route"
 )
@@ -56,6 +57,9 @@ func (q quiet) Printf(format string, args ...any) {
 func (p *Proxy) event(ev park.Event) {
 	defer func() {
 		if caught := recover(); caught != nil {
+			if h, ok := ev.Owner.(*hold); ok { // unless it was claimed before the panic
+				p.hub.End(&h.waiter, ev.Gen, channels.ByGone)
+			}
 			p.abandon(ev.ID, caught)
 		}
 	}()
@@ -75,7 +79,17 @@ func (p *Proxy) event(ev park.Event) {
 }
 
 func (p *Proxy) serve(conn park.Conn) {
-	if err := p.public.ServeConn(conn); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+	err := p.public.ServeConn(conn)
+	if err == nil {
+		return
+	}
+	// If a handler has found a successor, the server failed, writing the answer
+	// to a request pipelined before, and does not hand the connection over.
+	if s, ok := conn.Attached().(successor); ok {
+		s.drop()
+		p.active.Done()
+	}
+	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		p.log.Debug("a client connection failed", zap.Error(err))
 	}
 }
@@ -154,6 +168,7 @@ func shorten(s string) string {
 // A successor takes a client connection over from the HTTP server.
 type successor interface {
 	takeOver(conn park.Conn, buffered io.Reader)
+	drop() // instead of takeOver or after its panic: the connection is closed
 	owner() *Proxy
 }
 
@@ -172,7 +187,12 @@ func takeOver(c net.Conn) {
 	s := conn.Attached().(successor)
 	p := s.owner()
 	defer p.active.Done()
-	defer p.recoverHold(conn.ID())
+	defer func() {
+		if caught := recover(); caught != nil {
+			s.drop()
+			p.abandon(conn.ID(), caught)
+		}
+	}()
 	p.fault("takeover")
 	s.takeOver(conn, c)
 }

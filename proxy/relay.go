@@ -80,6 +80,9 @@ func (r *relay) takeOver(conn park.Conn, buffered io.Reader) {
 	go r.run(conn, carried)
 }
 
+// drop implements successor.
+func (r *relay) drop() { r.close() }
+
 // run is the relay's own goroutine, and within the hijack's recovery boundary.
 func (r *relay) run(conn park.Conn, carried []byte) {
 	p := r.proxy

@@ -26,6 +26,9 @@ func (r *release) answer(p *Proxy, s shape) *answer {
 		e := channels.Ending{Messages: []*channels.Message{r.message}, Cursor: r.message.Number}
 		r.answers[s] = p.buildAnswer(&e, s)
 	})
+	if r.answers[s].bytes == nil {
+		panic("there is no answer: building it panicked before")
+	}
 	return &r.answers[s]
 }
 

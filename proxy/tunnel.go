@@ -45,6 +45,9 @@ func (t *tunnel) takeOver(conn park.Conn, buffered io.Reader) {
 	go t.run(conn, carried)
 }
 
+// drop implements successor.
+func (t *tunnel) drop() { t.app.Close() }
+
 func (t *tunnel) run(conn park.Conn, carried []byte) {
 	p := t.proxy
 	defer p.tunnels.Add(-1)
