@@ -25,7 +25,25 @@ func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 	}
 	removeHeaders(h, func(name string) bool { return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) })
 	f.addForwarded(ctx)
+	if !contains(named, "cookie") {
+		restoreCookies(h)
+	}
 	return upgrade
+}
+
+// restoreCookies puts the Cookie lines back as the client wrote them. Looking
+// through a header takes them apart, and they come together again without the
+// quotes around values, and without the values that have a backslash: Python's
+// cookies are such.
+func restoreCookies(h *fasthttp.RequestHeader) {
+	h.DelAllCookies()
+	h.DisableSpecialHeader() // or they would be taken apart again
+	for k, v := range h.AllInOrder() {
+		if equalFold(k, "Cookie") {
+			h.AddBytesKV(k, v)
+		}
+	}
+	h.EnableSpecialHeader()
 }
 
 // addForwarded sets X-Forwarded-For, -Proto and -Host. What the client says in
