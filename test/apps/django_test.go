@@ -71,6 +71,7 @@ func djangoSame(t *testing.T, app, public string) {
 		{"target in absolute form", "GET", "http://" + publicHost + "/echo/abs", "", "", "200"},
 		{"header lines of one name", "GET", "/echo/", "X-One: a\r\nX-One: b\r\nx-two:  spaces\r\nX-Empty:\r\n", "", "200"},
 		{"cookies", "GET", "/echo/", "Cookie: a=1; b=\"2 3\"; c\r\n", "", "200"},
+		{"cookies as Python writes them", "GET", "/echo/", "Cookie: messages=\"a\\\"b\\054c\"; x=1\r\n", "", "200"},
 		{"bytes above 127 in a header", "GET", "/echo/", "X-Latin: caf\xe9\r\n", "", "200"},
 		{"body in chunks", "POST", "/echo/", chunked, "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n", "200"},
 		{"empty body with length", "POST", "/echo/", "Content-Length: 0\r\n", "", "200"},
