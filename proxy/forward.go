@@ -84,15 +84,18 @@ func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, 
 	status := x.Header.StatusCode()
 	copyAnswerHead(&ctx.Response.Header, x.Header)
 	switch {
-	case status == fasthttp.StatusSwitchingProtocols && upgrade != "":
+	case status == fasthttp.StatusSwitchingProtocols && upgrade != "" && x.UploadFinished():
 		succeed(ctx, conn, newTunnel(p, ctx, x))
 		forwardings.Put(f)
 		return
 	case status == fasthttp.StatusSwitchingProtocols:
+		// Not asked for, or too early: the rest of the request's body is still
+		// being read through the HTTP server, whose reader a tunnel gives back.
 		x.Close()
 		forwardings.Put(f)
 		ctx.Response.Reset()
-		problem(ctx, fasthttp.StatusBadGateway, "the app changed protocols without having been asked to")
+		problem(ctx, fasthttp.StatusBadGateway, "the app changed protocols without having been asked to, or before it had the whole request")
+		p.refuse(ctx)
 		return
 	}
 	if body, ok := x.BufferedBody(); ok && x.UploadFinished() {
