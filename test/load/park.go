@@ -120,7 +120,6 @@ func (r *parkReport) measure(s *server, f parkFlags) (err error) {
 
 // round publishes to all clients, and all poll again.
 func (r *parkReport) round(s *server, crowd *crowd, n int) error {
-	begin := time.Now()
 	arrived := make(chan error, 1)
 	go func() {
 		arrived <- crowd.each(func(c *client) error {
@@ -132,7 +131,7 @@ func (r *parkReport) round(s *server, crowd *crowd, n int) error {
 		})
 	}()
 	time.Sleep(200 * time.Millisecond) // all read
-	begin = time.Now()
+	begin := time.Now()
 	released, err := s.publish(everyone, fmt.Sprintf(`{"round":%d,"text":"a message of a usual size, about as long as a line of chat"}`, n))
 	if err != nil {
 		return err

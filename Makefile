@@ -1,0 +1,52 @@
+# The verbs of a change; continuous integration (.ci/run) calls the same ones.
+
+.PHONY: all build fmt checkfmt vet staticcheck lint test race fuzz bench load vuln clean
+
+all: lint test
+
+build:
+	go build -o bin/cometproxy ./cmd/cometproxy
+
+fmt:
+	gofmt -w .
+
+# Fails, and names the files, if any is not formatted.
+checkfmt:
+	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted (make fmt does it):"; echo "$$files"; exit 1; }
+
+vet:
+	go vet ./...
+
+staticcheck: bin/staticcheck
+	bin/staticcheck ./...
+
+lint: checkfmt vet staticcheck
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+# Each fuzz target for a while: make fuzz FUZZTIME=5m
+FUZZTIME = 30s
+fuzz:
+	tools/fuzz.sh $(FUZZTIME)
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# Memory of 15,000 parked clients; Linux. make load LOAD="-clients 1000"
+LOAD =
+load:
+	go run ./test/load park $(LOAD)
+
+vuln: bin/govulncheck
+	tools/vuln.sh
+
+# The versions are those of tools/go.mod.
+bin/staticcheck bin/govulncheck &: tools/go.mod tools/go.sum
+	go build -modfile=tools/go.mod -o bin/ tool
+
+clean:
+	rm -rf bin
