@@ -98,13 +98,15 @@ func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, 
 		p.refuse(ctx)
 		return
 	}
-	if body, ok := x.BufferedBody(); ok && x.UploadFinished() {
-		if x.BodySize() > 0 {
-			ctx.Response.SetBody(body)
+	if x.UploadFinished() { // first: BufferedBody takes the body away
+		if body, ok := x.BufferedBody(); ok {
+			if x.BodySize() != 0 { // -1: it came in chunks
+				ctx.Response.SetBody(body)
+			}
+			x.Close()
+			forwardings.Put(f)
+			return
 		}
-		x.Close()
-		forwardings.Put(f)
-		return
 	}
 	succeed(ctx, conn, newRelay(p, ctx, f, x))
 }
