@@ -54,7 +54,13 @@ func Config(toml string) string {
 // checks that it ended well.
 func Start(t testing.TB, toml string) *Server {
 	t.Helper()
-	s := Launch(t, toml)
+	return StartWithFiles(t, toml, 0)
+}
+
+// StartWithFiles is Start with a limit of open files, 0 for this process's own.
+func StartWithFiles(t testing.TB, toml string, files int) *Server {
+	t.Helper()
+	s := launch(t, toml, files)
 	if err := s.awaitReady(); err != nil {
 		s.Kill()
 		t.Fatalf("%v\n%s", err, s.Log())
@@ -62,14 +68,28 @@ func Start(t testing.TB, toml string) *Server {
 	return s
 }
 
-// Launch is Start for a process that need not become ready.
-func Launch(t testing.TB, toml string) *Server {
+// StartFailing runs cometproxy with a configuration with which it ends at once,
+// with exit code 1.
+func StartFailing(t testing.TB, toml string) *Server {
+	t.Helper()
+	s := launch(t, toml, 0)
+	if code, err := s.Exit(10 * time.Second); err != nil || code != 1 {
+		t.Errorf("exit code %d, %v; want 1", code, err)
+	}
+	return s
+}
+
+func launch(t testing.TB, toml string, files int) *Server {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cometproxy.toml")
 	if err := os.WriteFile(file, []byte(Config(toml)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, cmd: exec.Command(Binary(t), "serve", "-config", file), exited: make(chan struct{}), log: newLogLines()}
+	command := []string{Binary(t), "serve", "-config", file}
+	if files > 0 {
+		command = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, files), "sh"}, command...)
+	}
+	s := &Server{t: t, cmd: exec.Command(command[0], command[1:]...), exited: make(chan struct{}), log: newLogLines()}
 	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
 	s.http = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, DisableCompression: true,
