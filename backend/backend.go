@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +78,19 @@ func (b *Backend) Close() {
 	}
 	b.mu.Unlock()
 	b.CloseIdle()
+}
+
+// Abort is Close, and breaks off what is under way: its connections are closed,
+// those of tunnels too. An app that takes no more of a request's body would
+// otherwise keep its exchange for Options.BodyTimeout, whatever the client does.
+func (b *Backend) Abort() {
+	b.Close()
+	b.mu.Lock()
+	doomed := slices.Collect(maps.Keys(b.conns))
+	b.mu.Unlock()
+	for _, c := range doomed {
+		c.shut()
+	}
 }
 
 // CloseIdle closes the connections that are not in use.

@@ -144,11 +144,11 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	p.awaitWrites(hurry)
 	cut = p.active.count()
 	p.state.Store(stateStopped)
+	for _, b := range p.opts.Backends {
+		b.Abort() // before Shut, which waits for handlers, and they for the apps
+	}
 	p.lot.Shut()
 	p.closeInternal()
-	for _, b := range p.opts.Backends {
-		b.Close()
-	}
 	p.listeners.Wait()
 	close(p.stop)
 	p.sweeper.Wait()
