@@ -37,13 +37,13 @@ const (
 
 var (
 	errNotJSON   = errors.New("the Content-Type says JSON, but the body is not valid JSON in UTF-8; mend it, or send it with another Content-Type")
-	errControl   = errors.New("the Content-Type holds a control character; send one without")
+	errControl   = errors.New("the Content-Type holds a control character or is not UTF-8; send one without")
 	errLongMedia = errors.New("the Content-Type is longer than 255 bytes; send a shorter one")
 )
 
 // newPayload checks a message's content and finds out its kind. It keeps body.
 func newPayload(contentType string, body []byte) (*payload, error) {
-	if strings.ContainsFunc(contentType, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !utf8.ValidString(contentType) || strings.ContainsFunc(contentType, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return nil, errControl
 	}
 	if len(contentType) > 255 {
