@@ -316,7 +316,7 @@ func readReply(br *bufio.Reader, toHead bool) (r reply, err error) {
 		line, err := br.ReadString('\n')
 		r.raw += line
 		if err != nil {
-			return r, io.ErrUnexpectedEOF
+			return r, tooEarly(err)
 		}
 		text, ok := strings.CutSuffix(line, "\r\n")
 		if !ok {
@@ -333,6 +333,13 @@ func readReply(br *bufio.Reader, toHead bool) (r reply, err error) {
 	err = r.readBody(br, toHead)
 	r.raw += r.body
 	return r, err
+}
+
+func tooEarly(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 func (r *reply) readBody(br *bufio.Reader, toHead bool) error {
@@ -366,7 +373,7 @@ func (r *reply) readChunks(br *bufio.Reader) error {
 	for {
 		line, err := br.ReadString('\n')
 		if err != nil {
-			return io.ErrUnexpectedEOF
+			return tooEarly(err)
 		}
 		n, err := strconv.ParseUint(strings.TrimSuffix(line, "\r\n"), 16, 31)
 		if err != nil {
