@@ -79,13 +79,15 @@ func scrub(s string, random *regexp.Regexp) string {
 }
 
 // endToEnd are the lines that do not concern a single connection. A client may
-// not depend on their order, except among those of one name: the sort is stable
-// and looks at the names only.
+// not depend on the case of their names, nor on their order, except among those
+// of one name: the sort is stable and looks at the names only.
 func endToEnd(lines []string, random *regexp.Regexp) []string {
 	var list []string
 	for _, line := range lines {
-		name, _, _ := strings.Cut(line, ":")
-		switch strings.ToLower(name) {
+		name, value, _ := strings.Cut(line, ":")
+		name = strings.ToLower(name)
+		line = name + ":" + value
+		switch name {
 		case "connection", "keep-alive", "transfer-encoding":
 			continue
 		case "date":
@@ -102,7 +104,7 @@ func endToEnd(lines []string, random *regexp.Regexp) []string {
 }
 
 func lengthLine(line string) bool {
-	return strings.HasPrefix(strings.ToLower(line), "content-length:")
+	return strings.HasPrefix(line, "content-length:")
 }
 
 func has(lines []string, prefix string) bool {
