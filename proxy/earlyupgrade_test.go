@@ -38,8 +38,8 @@ func TestEarlyUpgrade(t *testing.T) {
 		if r := c.answer(); r.status != 502 || r.field("Connection") != "close" {
 			t.Error(r.raw)
 		}
-		c.send("GET /events/1?wait=0 HTTP/1.1\r\nHost: x\r\n\r\n")
-		c.Close()
+		io.WriteString(c, "GET /events/1?wait=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+		c.closedByServer()
 		s.quiet()
 		if st := a.Stats(); st.Active+st.Tunnels != 0 {
 			t.Errorf("places taken: %+v", st)

@@ -144,10 +144,12 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	p.awaitWrites(hurry)
 	cut = p.active.count()
 	p.state.Store(stateStopped)
-	for _, b := range p.opts.Backends {
-		b.Abort() // before Shut, which waits for handlers, and they for the apps
-	}
+	// Handlers notice that Shut has closed their clients' connections, but not
+	// while an app takes no more of what they send.
+	stuck := time.AfterFunc(time.Second, p.abortBackends)
 	p.lot.Shut()
+	stuck.Stop()
+	p.abortBackends()
 	p.closeInternal()
 	p.listeners.Wait()
 	close(p.stop)
@@ -180,6 +182,12 @@ func (p *Proxy) awaitWrites(hurry <-chan struct{}) {
 
 // closeInternal ends the internal listeners. Requests there are short; one that
 // is not, such as a profile, is cut off.
+func (p *Proxy) abortBackends() {
+	for _, b := range p.opts.Backends {
+		b.Abort()
+	}
+}
+
 func (p *Proxy) closeInternal() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
