@@ -61,11 +61,25 @@ func Start(t testing.TB, toml string) *Server {
 func StartWithFiles(t testing.TB, toml string, files int) *Server {
 	t.Helper()
 	s := launch(t, toml, files)
+	s.mustBeReady()
+	return s
+}
+
+// StartWithToken is Start with the token of the internal listener.
+func StartWithToken(t testing.TB, toml, token string) *Server {
+	t.Helper()
+	s := launch(t, toml, 0)
+	s.Token = token
+	s.mustBeReady()
+	return s
+}
+
+func (s *Server) mustBeReady() {
+	s.t.Helper()
 	if err := s.awaitReady(); err != nil {
 		s.Kill()
-		t.Fatalf("%v\n%s", err, s.Log())
+		s.t.Fatalf("%v\n%s", err, s.Log())
 	}
-	return s
 }
 
 // StartFailing runs cometproxy with a configuration with which it ends at once,

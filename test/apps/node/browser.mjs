@@ -1,0 +1,113 @@
+// node browser.mjs CHROMIUM URL [SCREENSHOT]: drives the demo's page in Chromium.
+// It prints "restart" when the demo shall be ended and started anew, and goes on
+// when it reads a line. Whatever is not as it should be throws.
+import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import {createInterface} from 'node:readline';
+import {chromium} from 'playwright-core';
+
+const [executablePath, url, screenshot] = process.argv.slice(2);
+const lines = createInterface({input: process.stdin});
+const browser = await chromium.launch({executablePath, headless: true, args: [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--no-proxy-server',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', // this machine and nothing else
+]});
+try {
+  await drive();
+} finally {
+  await browser.close();
+  lines.close();
+}
+
+async function drive() {
+  const context = await browser.newContext({colorScheme: 'light', viewport: {width: 640, height: 720}});
+  const plain = await browser.newContext({javaScriptEnabled: false});
+  const complaints = [];
+  const windows = await Promise.all(['ann', 'bob'].map(async name => {
+    const page = await context.newPage();
+    page.refetches = 0;
+    page.on('request', r => { if (r.method() === 'GET' && r.url().endsWith('/statuses')) page.refetches++; });
+    page.on('pageerror', error => complaints.push(`${name}: ${error}`));
+    page.on('console', m => { if (/Content.Security.Policy/i.test(m.text())) complaints.push(`${name}: ${m.text()}`); });
+    await page.goto(url);
+    await page.fill('#post [name=name]', name);
+    return page;
+  }));
+  const [ann, bob] = windows;
+  const waiting = page => page.waitForSelector('#live[data-state=waiting]', {timeout: 20_000});
+  await Promise.all(windows.map(waiting));
+
+  const post = async (page, text) => {
+    await page.fill('#post [name=text]', text);
+    await page.click('#post button');
+  };
+  // seen waits until the newest status of a window is that of who with that text.
+  const seen = async (page, who, text, timeout = 2000) => {
+    const began = Date.now();
+    await page.waitForFunction(([who, text]) => {
+      const first = document.querySelector('#wall > li[data-id]');
+      return first?.querySelector('.by b').textContent === who && first.querySelector('.text').textContent === text;
+    }, [who, text], {timeout, polling: 10});
+    return Date.now() - began;
+  };
+  const count = page => page.locator('#wall > li[data-id]').count();
+
+  // One posts, the other sees it; each status once, in both.
+  let slowest = 0;
+  for (let i = 0; i < 5; i++) {
+    const [page, who, other] = i % 2 ? [bob, 'bob', ann] : [ann, 'ann', bob];
+    const text = `status ${i}: <b>&amp; é 😀`;
+    await post(page, text);
+    slowest = Math.max(slowest, await seen(other, who, text));
+    await seen(page, who, text);
+  }
+  assert.deepEqual(await Promise.all(windows.map(count)), [5, 5]);
+  console.log(`two windows see 5 statuses of each other, the slowest after ${slowest} ms`);
+
+  if (screenshot) {
+    const both = await context.newPage(); // side by side, as on a desk
+    const shots = await Promise.all(windows.map(page => page.screenshot()));
+    await both.setViewportSize({width: 1300, height: 740});
+    await both.setContent(`<body style="margin:8px;display:flex;gap:12px;background:#888">${
+      shots.map(s => `<img src="data:image/png;base64,${s.toString('base64')}">`).join('')}`);
+    await both.screenshot({path: screenshot});
+    await both.close();
+  }
+
+  // Without JavaScript a form is a form; windows with it see the status at once.
+  const old = await plain.newPage();
+  await old.goto(url);
+  assert.equal(await count(old), 5);
+  await old.fill('#post [name=name]', 'eve');
+  await old.fill('#post [name=text]', 'no script here');
+  await old.click('#post button');
+  await old.waitForURL(url);
+  assert.equal(await old.locator('#wall > li .text').first().textContent(), 'no script here');
+  await Promise.all(windows.map(page => seen(page, 'eve', 'no script here')));
+  assert.equal(await old.locator('#live').isVisible(), false);
+  console.log('a page without JavaScript posts');
+
+  // The proxy is away and comes back. Meanwhile the windows are cut off, so that
+  // what is posted first they can only learn by refetching.
+  const before = windows.map(page => page.refetches);
+  await context.setOffline(true);
+  console.log('restart');
+  await once(lines, 'line');
+  await old.goto(url);
+  await old.fill('#post [name=name]', 'eve');
+  await old.fill('#post [name=text]', 'you missed this');
+  await old.click('#post button');
+  await old.waitForURL(url);
+  await Promise.all(windows.map(page => page.waitForSelector('#live[data-state=reconnecting]')));
+  await context.setOffline(false);
+  await Promise.all(windows.map(page => seen(page, 'eve', 'you missed this', 30_000)));
+  await Promise.all(windows.map(waiting));
+  windows.forEach((page, i) => assert.ok(page.refetches > before[i], 'the window did not refetch'));
+  const again = windows.map(page => page.refetches);
+  await post(ann, 'on we go');
+  await Promise.all(windows.map(page => seen(page, 'ann', 'on we go')));
+  assert.equal(bob.refetches, again[1], 'the last status came by a refetch, not by the poll');
+  console.log('after a restart the windows refetch and go on');
+  assert.deepEqual(complaints, []);
+}
