@@ -39,6 +39,7 @@ func (p *Proxy) refuse(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	ctx.Response.SetConnectionClose()
+	ctx.Response.SkipBody = ctx.IsHead()
 	var answer bytes.Buffer
 	w := bufio.NewWriter(&answer)
 	if ctx.Response.Write(w) != nil || w.Flush() != nil {
