@@ -29,6 +29,7 @@ const (
 func (p *Proxy) newPublicServer() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                       p.handlePublic,
+		HeaderReceived:                expectation,
 		ErrorHandler:                  p.badRequest,
 		Logger:                        quiet{p.log},
 		ReadBufferSize:                maxHead,
@@ -44,6 +45,18 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		NoDefaultContentType:          true,
 		NoDefaultDate:                 p.opts.NoDate,
 	}
+}
+
+// expectation helps the HTTP server to find "expect: 100-continue" however it is
+// written: names are kept as the client wrote them, and it looks for one spelling.
+// The client would wait with its body for the answer that it expects.
+func expectation(h *fasthttp.RequestHeader) (none fasthttp.RequestConfig) {
+	if n := h.ContentLength(); n > 0 || n == -1 {
+		if v := header(h, "Expect"); v != nil {
+			h.SetBytesV("Expect", v)
+		}
+	}
+	return none
 }
 
 // quiet sends what the HTTP server says about single connections to the debug log.
