@@ -23,7 +23,9 @@ func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 	if contains(named, "upgrade") {
 		upgrade = string(header(h, "Upgrade"))
 	}
-	removeHeaders(h, func(name string) bool { return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) })
+	removeHeaders(h, func(name string) bool {
+		return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
+	})
 	f.addForwarded(ctx)
 	if !contains(named, "cookie") {
 		restoreCookies(h)
@@ -58,10 +60,11 @@ func (f *forwarding) addForwarded(ctx *fasthttp.RequestCtx) {
 	chain := bytes.Join(before, []byte(", "))
 	keepProto, keepHost := header(h, "X-Forwarded-Proto"), header(h, "X-Forwarded-Host")
 	removeHeaders(h, func(name string) bool {
-		name = strings.ReplaceAll(name, "_", "-")
-		return strings.EqualFold(name, "X-Forwarded-For") ||
-			strings.EqualFold(name, "X-Forwarded-Proto") && (!local || keepProto == nil) ||
-			strings.EqualFold(name, "X-Forwarded-Host") && (!local || keepHost == nil)
+		proper := strings.ReplaceAll(name, "_", "-")
+		twin := proper != name
+		return strings.EqualFold(proper, "X-Forwarded-For") ||
+			strings.EqualFold(proper, "X-Forwarded-Proto") && (twin || !local || keepProto == nil) ||
+			strings.EqualFold(proper, "X-Forwarded-Host") && (twin || !local || keepHost == nil)
 	})
 	if !local {
 		chain = nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -164,7 +165,11 @@ func writeJSON(ctx *fasthttp.RequestCtx, v any) {
 // InternalOptions.Hosts: what of "host:port" is no IP address.
 func InternalHosts(addresses []string) (hosts []string) {
 	for _, a := range addresses {
-		if host, _, err := net.SplitHostPort(a); err == nil && !strings.HasPrefix(a, "unix:") {
+		host, _, err := net.SplitHostPort(a)
+		if err != nil || host == "" || strings.HasPrefix(a, "unix:") {
+			continue
+		}
+		if _, err := netip.ParseAddr(host); err != nil {
 			hosts = append(hosts, host)
 		}
 	}
