@@ -293,6 +293,7 @@ func FuzzBodyIsNoRequest(f *testing.F) {
 		{"POST", "/events/1", "Expect: 100-continue", smuggled, 7},
 		{"OPTIONS", "/cors/1", "Origin: https://a.example", smuggled, 0},
 		{"HEAD", "/events/1", "", smuggled, 0},
+		{"HEAD", "/events/1", "", smuggled, 86},
 		{"PUT", "/nowhere", "", smuggled, 0},
 		{"PUT", "/nowhere", "", strings.Repeat(smuggled, 300), 50},
 		{"GET", "/events/%zz", "", strings.Repeat(smuggled, 300), 0},
