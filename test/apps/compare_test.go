@@ -3,11 +3,14 @@
 package apps
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A probe is one request that is sent to the app with and without the proxy.
@@ -29,16 +32,19 @@ func (p probe) bytes() []byte {
 	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n%s", p.method, p.target, publicHost, p.header, length, p.body)
 }
 
-// compare sends the probes to both addresses and wants the same answers. What
-// the app makes up at random is told by the expressions in random.
+// compare sends the probes to both addresses and wants the same answers; to the
+// proxy also all of them over one connection. What the app makes up at random is
+// told by random.
 func compare(t *testing.T, app, proxy string, random *regexp.Regexp, probes []probe) {
 	t.Helper()
-	for _, p := range probes {
+	answers := make([]*raw, len(probes)) // of the app itself
+	for i, p := range probes {
 		t.Run(p.name, func(t *testing.T) {
 			direct, err := exchange(app, p.method, p.bytes())
 			if err != nil {
 				t.Fatalf("the app itself: %v", err)
 			}
+			answers[i] = direct
 			if _, status, _ := strings.Cut(direct.status, " "); !strings.HasPrefix(status, p.want) {
 				t.Fatalf("the app itself: %s, want %s\n%s", direct.status, p.want, direct.body)
 			}
@@ -67,6 +73,47 @@ func compare(t *testing.T, app, proxy string, random *regexp.Regexp, probes []pr
 			}
 		})
 	}
+	t.Run("one after the other", func(t *testing.T) { sequence(t, proxy, random, probes, answers, false) })
+	t.Run("all at once", func(t *testing.T) { sequence(t, proxy, random, probes, answers, true) })
+}
+
+// sequence sends the probes over one connection, and over another one whenever
+// that is closed: each after the answer to the one before, or all at once. Over
+// a connection that lost its place all further answers would be wrong.
+func sequence(t *testing.T, proxy string, random *regexp.Regexp, probes []probe, answers []*raw, atOnce bool) {
+	connections := 0
+	for next := 0; next < len(probes); connections++ {
+		c, err := net.DialTimeout("tcp", proxy, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+		if atOnce {
+			go func() {
+				for _, p := range probes[next:] {
+					c.Write(p.bytes())
+				}
+			}()
+		}
+		for in, closed := bufio.NewReader(c), false; next < len(probes) && !closed; next++ {
+			p, want := probes[next], answers[next]
+			if !atOnce {
+				if _, err := c.Write(p.bytes()); err != nil {
+					t.Fatalf("%s: %v", p.name, err)
+				}
+			}
+			got, err := readRaw(in, p.method)
+			if err != nil {
+				t.Fatalf("%s: %v", p.name, err)
+			}
+			if want != nil && (got.status != want.status || scrub(string(got.body), random) != scrub(string(want.body), random)) {
+				t.Errorf("%s: %s %.200q\nwithout the proxy, over a connection of its own\n%s %.200q", p.name, got.status, got.body, want.status, want.body)
+			}
+			closed = slices.ContainsFunc(got.header, func(l string) bool { return strings.EqualFold(l, "Connection: close") })
+		}
+	}
+	t.Logf("%d requests over %d connections", len(probes), connections)
 }
 
 var (

@@ -208,6 +208,17 @@ func freeAddress(t *testing.T) string {
 type comet struct {
 	*process
 	public, internal string // addresses
+	idle             int64  // peak memory before the first request
+}
+
+// grewLess wants the proxy's memory never to have grown by so much.
+func (c *comet) grewLess(t *testing.T, limit int64) {
+	t.Helper()
+	grown := c.peakMemory() - c.idle
+	t.Logf("the proxy's memory was %.1f MiB and grew by at most %.1f MiB", float64(c.idle)/(1<<20), float64(grown)/(1<<20))
+	if grown > limit {
+		t.Errorf("the proxy's memory grew by %d MiB", grown>>20)
+	}
 }
 
 const cometConfig = `
@@ -244,8 +255,9 @@ func startComet(t *testing.T, app, internal string) *comet {
 	if err := os.WriteFile(file, fmt.Appendf(nil, cometConfig, public, internal, app), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := &comet{start(t, "", nil, path, "-config", file), public, internal}
+	c := &comet{process: start(t, "", nil, path, "-config", file), public: public, internal: internal}
 	c.waitFor(public)
+	c.idle = c.peakMemory()
 	t.Cleanup(func() {
 		if r := get(t, "http://"+internal+"/debug/check"); r.code != http.StatusOK {
 			t.Errorf("invariants: %d %s", r.code, r.body)
@@ -409,24 +421,21 @@ func exchange(address, method string, request []byte) (*raw, error) {
 	return readRaw(bufio.NewReader(c), method)
 }
 
+// readRaw reads one answer and nothing behind it.
 func readRaw(in *bufio.Reader, method string) (*raw, error) {
-	var head bytes.Buffer
-	var lines []string
-	for {
-		line, err := in.ReadString('\n')
-		head.WriteString(line)
-		if err != nil {
+	var head []byte
+	for n := 1; ; n = len(head) + 1 {
+		if _, err := in.Peek(n); err != nil {
 			return nil, fmt.Errorf("in the head: %w", err)
 		}
-		if line = strings.TrimRight(line, "\r\n"); line == "" {
+		head, _ = in.Peek(in.Buffered())
+		if end := bytes.Index(head, []byte("\r\n\r\n")); end >= 0 {
+			head = head[:end]
 			break
 		}
-		lines = append(lines, line)
 	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("no status line")
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(&head, in)), &http.Request{Method: method})
+	lines := strings.Split(string(head), "\r\n")
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil {
 		return nil, err
 	}

@@ -63,9 +63,11 @@ func TestWholeAnswers(t *testing.T) {
 	for target, want := range map[string]string{
 		"/length": "hello", "/chunks": "hello", "/chunked/empty": "", "/close": "hello", "/old": "hello", "/bare": "",
 	} {
-		for _, method := range []string{"GET", "POST", "upload", "chunked upload"} {
+		for _, method := range []string{"GET", "GET of old", "POST", "upload", "chunked upload"} {
 			request := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: a\r\n\r\n", method, target)
 			switch method {
+			case "GET of old":
+				request = fmt.Sprintf("GET %s HTTP/1.0\r\n\r\n", target)
 			case "POST":
 				request = fmt.Sprintf("POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody", target)
 			case "upload": // of which only the beginning is sent before the answer

@@ -18,7 +18,8 @@ const closed = async socket => {
 
 // Many messages, text and binary, all on their way at once.
 const many = 10_000;
-let socket = await open();
+let socket = await open(['first', 'second']);
+assert.equal(socket.protocol, 'first');
 const sent = Array.from({length: many}, (_, i) => i % 2 ? randomBytes(i % 300) : `message ${i} é`);
 let got = 0;
 const all = new Promise((done, failed) => socket.on('message', (data, binary) => {
