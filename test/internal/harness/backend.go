@@ -37,6 +37,10 @@ type Exchange struct {
 	R    *bufio.Reader
 	Nth  int  // of this connection's requests, from 0
 	Last bool // set by the handler: close the connection
+
+	read bool // the body, which is
+	body []byte
+	err  error
 }
 
 // NewBackend listens on a port of its own. The handler runs for each request;
@@ -161,8 +165,16 @@ func (x *Exchange) Answer(status int, body string, lines ...string) {
 	x.Write(fmt.Sprintf("HTTP/1.1 %d Status\r\n%sContent-Length: %d\r\n\r\n%s", status, strings.Join(lines, ""), len(body), body))
 }
 
-// Body reads the request's body.
-func (x *Exchange) Body() (body []byte, err error) {
+// Body reads the request's body, once.
+func (x *Exchange) Body() ([]byte, error) {
+	if !x.read {
+		x.read = true
+		x.body, x.err = x.readBody()
+	}
+	return x.body, x.err
+}
+
+func (x *Exchange) readBody() (body []byte, err error) {
 	if strings.EqualFold(x.Header.Get("Transfer-Encoding"), "chunked") {
 		for {
 			chunk, err := ReadChunk(x.R)
