@@ -65,19 +65,21 @@ func blocks(t *testing.T, document string) (list []block) {
 	return list
 }
 
-// binary builds cometproxy once.
+// binary builds cometproxy once, in a directory that TestMain removes.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "cometproxy-docs-")
-	if err != nil {
+	var err error
+	if scratch, err = os.MkdirTemp("", "cometproxy-docs-"); err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, "cometproxy")
+	file := filepath.Join(scratch, "cometproxy")
 	out, err := exec.Command("go", "build", "-o", file, "cometproxy/cmd/cometproxy").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return file, nil
 })
+
+var scratch string // written by binary
 
 func build(t *testing.T) string {
 	t.Helper()
@@ -90,8 +92,8 @@ func build(t *testing.T) string {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(file))
+	if scratch != "" {
+		os.RemoveAll(scratch)
 	}
 	os.Exit(code)
 }
@@ -345,6 +347,17 @@ type site struct{ public, internal string }
 // start runs cometproxy until the test ends; args are made of its addresses.
 func start(t *testing.T, args func(public, internal string) []string) site {
 	t.Helper()
+	public, internal := freePorts(t)
+	s := site{public, internal}
+	var output bytes.Buffer
+	process := exec.Command(build(t), args(s.public, s.internal)...)
+	process.Stdout, process.Stderr = &output, &output
+	return s.run(t, process, &output)
+}
+
+// freePorts finds two addresses that nobody listens on.
+func freePorts(t *testing.T) (a, b string) {
+	t.Helper()
 	var addresses [2]string
 	for i := range addresses {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -354,12 +367,7 @@ func start(t *testing.T, args func(public, internal string) []string) site {
 		defer ln.Close()
 		addresses[i] = ln.Addr().String()
 	}
-	s := site{addresses[0], addresses[1]}
-	var output bytes.Buffer
-	process := exec.Command(build(t), args(s.public, s.internal)...)
-	process.Stdout, process.Stderr = &output, &output
-	// The ports are given up only now. Nobody else is likely to take them.
-	return s.run(t, process, &output)
+	return addresses[0], addresses[1]
 }
 
 func (s site) run(t *testing.T, process *exec.Cmd, output *bytes.Buffer) site {
