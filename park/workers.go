@@ -5,7 +5,10 @@ import (
 	"time"
 )
 
-const workerLife = 2 * time.Second // how long a worker waits for its next connection
+const (
+	workerLife = 2 * time.Second // how long a worker waits for its next connection
+	maxFree    = 64              // how many wait at most: a burst leaves no thousand stacks behind
+)
 
 // workers runs a function for connections that have something to read, on
 // goroutines that are kept for a while: their stacks have grown to what the
@@ -62,7 +65,7 @@ func (p *workers) serveConns(w *worker) {
 func (p *workers) rest(w *worker) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed || len(p.free) >= maxFree {
 		return false
 	}
 	w.since = time.Now()

@@ -14,15 +14,12 @@ import (
 
 // A hold is a request kept open: who waits, on which connection, and how the
 // answer is to look. Owned by the handler until its waiter is parked, and then
-// by the waiter's claimant, who gives it back to the pool.
+// by the waiter's claimant, who gives it back to the pool. There is one for each
+// parked client, so it holds nothing that is not needed at the end.
 type hold struct {
 	waiter channels.Waiter
-	proxy  *Proxy         // static
-	query  channels.Query // until it is parked
-	own    []byte         // header lines of this answer alone; may be shared, read only
-	after  uint64         // position up to which everything has been seen
+	own    []byte // header lines of this answer alone; may be shared, read only
 	conn   park.ID
-	until  time.Time
 	shape  shape
 }
 
@@ -38,8 +35,19 @@ func jitter(d time.Duration) time.Duration {
 	return d - time.Duration(rand.Int64N(int64(d)/10+1))
 }
 
+// An asking is a hold on its way from the handler to being parked.
+type asking struct {
+	proxy *Proxy
+	hold  *hold
+	query channels.Query
+	after uint64 // position up to which everything has been seen
+	until time.Time
+}
+
+var askings = sync.Pool{New: func() any { return new(asking) }}
+
 // owner implements successor.
-func (h *hold) owner() *Proxy { return h.proxy }
+func (a *asking) owner() *Proxy { return a.proxy }
 
 // takeOver implements successor: it runs when the HTTP server has let go of the
 // connection, and leaves nothing behind but the parked hold.
@@ -47,13 +55,15 @@ func (h *hold) owner() *Proxy { return h.proxy }
 // The lot comes first: it may report a hang-up at once, which turns the waiter
 // from parking into woken, and then Park says so. The other way round a
 // publisher could release a connection that the lot has not got yet.
-func (h *hold) takeOver(conn park.Conn, buffered io.Reader) {
-	p := h.proxy
+func (a *asking) takeOver(conn park.Conn, buffered io.Reader) {
+	p, h := a.proxy, a.hold
 	h.conn = conn.ID()
 	carried := conn.Detach(buffered)
-	gen := p.hub.Prepare(&h.waiter, &h.query, h.after)
-	h.query = channels.Query{} // the waiter has what it needs
-	p.lot.Park(h.conn, park.Stay{Owner: h, Gen: gen, Until: h.until, Carried: carried})
+	gen := p.hub.Prepare(&h.waiter, &a.query, a.after)
+	stay := park.Stay{Owner: h, Gen: gen, Until: a.until, Carried: carried}
+	*a = asking{}
+	askings.Put(a)
+	p.lot.Park(h.conn, stay)
 	if !p.hub.Park(&h.waiter) {
 		p.finish(h, nil)
 	}
@@ -61,7 +71,7 @@ func (h *hold) takeOver(conn park.Conn, buffered io.Reader) {
 
 // drop implements successor. The hold is left to the garbage collector: if there
 // was a panic nobody knows who else has it.
-func (h *hold) drop() {}
+func (a *asking) drop() {}
 
 // ended is park's event func for holds: their clients and their deadlines.
 func (p *Proxy) ended(ev park.Event) {
@@ -113,7 +123,7 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 // recycle gives a claimed hold's memory back. Nobody may touch it afterwards.
 func (p *Proxy) recycle(h *hold) {
 	p.hub.Free(&h.waiter)
-	h.proxy, h.own, h.query = nil, nil, channels.Query{}
+	h.own = nil
 	holds.Put(h)
 }
 

@@ -68,10 +68,10 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
 		return
 	}
 	h := holds.Get().(*hold)
-	h.proxy, h.query, h.after, h.shape = p, q, e.Cursor, s
-	h.until = time.Now().Add(jitter(r.Wait))
-	h.own = ownLines(c.answer(header(req, "Origin")), &r)
-	succeed(ctx, conn, h)
+	h.shape, h.own = s, ownLines(c.answer(header(req, "Origin")), &r)
+	a := askings.Get().(*asking)
+	*a = asking{proxy: p, hold: h, query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
+	succeed(ctx, conn, a)
 }
 
 // query is the hub's form of a poll.

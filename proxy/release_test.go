@@ -80,7 +80,7 @@ func (p *Proxy) release(workers int) {
 func (p *Proxy) parkHolds(t testing.TB, q *channels.Query, first park.ID, n int, own []byte) {
 	for i := range n {
 		h := holds.Get().(*hold)
-		h.proxy, h.conn, h.own = p, first+park.ID(i), own
+		h.conn, h.own = first+park.ID(i), own
 		p.hub.Prepare(&h.waiter, q, p.hub.Position())
 		if !p.hub.Park(&h.waiter) {
 			t.Fatal("not parked")
