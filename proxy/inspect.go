@@ -128,6 +128,7 @@ func (p *Proxy) debug(ctx *fasthttp.RequestCtx, path string) {
 		method(ctx, "GET", func() { p.stats(ctx) })
 	case "/debug/free":
 		method(ctx, "POST", func() {
+			runtime.GC() // what lies in pools survives one collection
 			debug.FreeOSMemory()
 			p.stats(ctx)
 		})
