@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,9 @@ func (p *Proxy) Serve(public, internal []net.Listener) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
+		for _, ln := range slices.Concat(public, internal) {
+			ln.Close()
+		}
 		return
 	}
 	p.accept, p.inner = append(p.accept, public...), append(p.inner, internal...)
