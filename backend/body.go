@@ -46,6 +46,14 @@ func (b *body) begin(c *conn, head bool) {
 	}
 }
 
+// unasked is true when the head announces a body where there may be none: behind
+// HEAD, 204 and 304. Some apps send it all the same (gunicorn does after HEAD),
+// and over this connection it would be read as the answer to the next request.
+func (b *body) unasked() bool {
+	n := b.c.head.ContentLength()
+	return b.kind == bodyNone && (n > 0 || n == -1)
+}
+
 func (b *body) ended() bool { return b.kind == bodyNone || b.end }
 
 // Body reads the answer's body, each piece as soon as it is there. It is nil

@@ -35,8 +35,8 @@ func TestKindsOfAnswer(t *testing.T) {
 		wantFetch(t, b, get("/304"), 304, "")
 		wantFetch(t, b, request("HEAD", "/fixed"), 200, "")
 	}
-	if s := b.Stats(); s.Dialed != 1 || s.Reused != 14 || s.Idle != 1 {
-		t.Errorf("one connection should have done: %+v", s)
+	if s := b.Stats(); s.Dialed != 3 || s.Reused != 12 || s.Idle != 0 {
+		t.Errorf("one connection should have done until a HEAD: %+v", s)
 	}
 	x, err := b.Exchange(get("/fixed"))
 	if err != nil {
@@ -142,6 +142,40 @@ func TestBytesThatNobodyAskedFor(t *testing.T) {
 	wantFetch(t, b, get("/"), 200, "ok")
 	if s := b.Stats(); s.Dialed != 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestBodyWhereNoneMayBe: a body that comes where the protocol has none, and a
+// moment late, is not the answer to the next request.
+func TestBodyWhereNoneMayBe(t *testing.T) {
+	const evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+	for _, head := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\nContent-Length: 41\r\n\r\n",
+		"HTTP/1.1 304 Not Modified\r\nContent-Length: 41\r\n\r\n",
+	} {
+		b := script(t, Options{}, func(c net.Conn) {
+			for {
+				switch method, _, _ := strings.Cut(readHead(c), " "); method {
+				case "":
+					return
+				case "HEAD":
+					io.WriteString(c, head)
+					time.Sleep(5 * time.Millisecond)
+					io.WriteString(c, evil)
+				default:
+					io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				}
+			}
+		})
+		for range 5 {
+			if _, _, err := fetch(b, request("HEAD", "/")); err != nil {
+				t.Fatal(err)
+			}
+			wantFetch(t, b, get("/"), 200, "ok")
+		}
 	}
 }
 
