@@ -203,14 +203,18 @@ func (p *Proxy) closeInternal() {
 	}
 }
 
-// sweep lets windows and keys that are over their age go.
+// sweep lets windows and keys that are over their age go, and memory that a crowd
+// has left behind.
 func (p *Proxy) sweep() {
+	var memory thrift
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			p.hub.Sweep()
+			st := p.lot.Stats()
+			memory.look(st.Idle + st.Active + st.Parked)
 		case <-p.stop:
 			return
 		}
