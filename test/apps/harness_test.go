@@ -124,7 +124,7 @@ func environment(more ...string) []string {
 	var env []string
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(strings.ToLower(v), "=")
-		if !strings.HasSuffix(name, "_proxy") && !strings.HasPrefix(name, "python") && name != "comet" {
+		if !strings.HasSuffix(name, "_proxy") && !strings.HasPrefix(name, "python") {
 			env = append(env, v)
 		}
 	}

@@ -41,7 +41,7 @@ app.get('/gzip', (req, res) => {
 app.get('/hints', (req, res) => { res.writeEarlyHints({link: '</style.css>; rel=preload'}); res.send('after hints\n'); });
 app.get('/large', (req, res) => {
   const piece = Buffer.alloc(1 << 20, 'comet');
-  let left = 50;
+  let left = Number(req.query.mb);
   const more = () => {
     while (left-- > 0) if (!res.write(piece)) return res.once('drain', more);
     res.end();
