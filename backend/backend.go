@@ -34,6 +34,7 @@ type Backend struct {
 	sweepArmed      bool
 	next            int // the target whose turn it is
 	closed          bool
+	aborted         bool
 
 	dialed, reused, retried int64
 }
@@ -86,6 +87,7 @@ func (b *Backend) Close() {
 func (b *Backend) Abort() {
 	b.Close()
 	b.mu.Lock()
+	b.aborted = true // for those that are being dialed
 	doomed := slices.Collect(maps.Keys(b.conns))
 	b.mu.Unlock()
 	for _, c := range doomed {

@@ -73,6 +73,9 @@ func (b *Backend) adopt(c *conn, tunnel bool) {
 		c.state = connTunnel
 	}
 	b.conns[c] = struct{}{}
+	if b.aborted {
+		c.shut()
+	}
 }
 
 // putIdle puts c in the pool, or closes it if the pool takes none.
