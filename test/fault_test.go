@@ -224,6 +224,8 @@ func TestStaleConnections(t *testing.T) {
 		}
 		return nil
 	})
+	mu.Lock()
+	defer mu.Unlock()
 	for body, n := range seen {
 		if n > 1 {
 			t.Errorf("the app got %q %d times", body, n)
