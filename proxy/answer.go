@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -128,6 +129,11 @@ func escapeList(names []string) string {
 
 // appendBody appends the JSON of an answer that is not empty.
 func (p *Proxy) appendBody(b []byte, e *channels.Ending) []byte {
+	size := 128
+	for _, m := range e.Messages {
+		size += m.Size()
+	}
+	b = slices.Grow(b, size)
 	b = append(b, `{"messages":[`...)
 	for i, m := range e.Messages {
 		if i > 0 {

@@ -55,11 +55,11 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
 	q := p.query(m.Channels, &r)
 	s := shapeOf(ctx, r.Raw)
 	e := p.hub.Look(&q)
-	if r.PreferApplied {
-		ctx.Response.Header.Set("Preference-Applied", r.PreferenceApplied())
-	}
 	conn := ctx.Conn().(park.Conn)
 	if !e.Empty() || r.Wait <= 0 || conn.InputEnded() || p.draining() {
+		if r.PreferApplied {
+			ctx.Response.Header.Set("Preference-Applied", r.PreferenceApplied())
+		}
 		p.writeAnswer(ctx, &e, s)
 		return
 	}

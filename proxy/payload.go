@@ -38,6 +38,7 @@ const (
 var (
 	errNotJSON   = errors.New("the Content-Type says JSON, but the body is not valid JSON in UTF-8; mend it, or send it with another Content-Type")
 	errControl   = errors.New("the Content-Type holds a control character or is not UTF-8; send one without")
+	errDeep      = errors.New("the JSON is nested more than 1000 levels deep; send something flatter, or text")
 	errLongMedia = errors.New("the Content-Type is longer than 255 bytes; send a shorter one")
 )
 
@@ -60,6 +61,9 @@ func newPayload(contentType string, body []byte) (*payload, error) {
 		if !utf8.Valid(body) || !json.Valid(body) {
 			return nil, errNotJSON
 		}
+		if depth(body) > maxDepth {
+			return nil, errDeep
+		}
 		p.kind, p.plain = jsonish, media == "application/json"
 	case media == "" || media == formType:
 		p.contentType, p.plain = textPlain, true
@@ -71,6 +75,30 @@ func newPayload(contentType string, body []byte) (*payload, error) {
 		p.kind, p.plain = text, media == "text/plain"
 	}
 	return p, nil
+}
+
+// maxDepth of published JSON. An answer nests it in its own, and readers have
+// limits: Go's is 10,000, others' are lower.
+const maxDepth = 1000
+
+// depth is how deep valid JSON is nested.
+func depth(b []byte) (deepest int) {
+	level, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			level++
+			deepest = max(deepest, level)
+		case c == ']' || c == '}':
+			level--
+		}
+	}
+	return deepest
 }
 
 // size is what a message counts against the bounds of windows and answers.

@@ -43,6 +43,7 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		DisableHeaderNamesNormalizing: true,
 		NoDefaultServerHeader:         true,
 		NoDefaultContentType:          true,
+		SecureErrorLogMessage:         true, // an error does not quote the client's bytes
 		NoDefaultDate:                 p.opts.NoDate,
 	}
 }
@@ -164,14 +165,21 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &netErr) && netErr.Timeout():
 		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", headTimeout)
 	default:
-		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", shorten(err.Error()))
+		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", complaint(err))
 	}
 	ctx.Response.SetConnectionClose()
 }
 
-// shorten cuts what quotes the client's own bytes, which may be long.
+// complaint is what the HTTP server's error says about a request, less what is
+// about the server.
+func complaint(err error) string {
+	s, _, _ := strings.Cut(err.Error(), ": buffer size=")
+	s = strings.TrimPrefix(s, "error when reading request headers: ")
+	return shorten(strings.TrimPrefix(s, "fasthttp: "))
+}
+
+// shorten cuts what may be as long as a client likes.
 func shorten(s string) string {
-	s, _, _ = strings.Cut(s, " in \"")
 	if len(s) > 160 {
 		s = strings.ToValidUTF8(s[:160], "") + "..."
 	}

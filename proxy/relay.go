@@ -90,7 +90,8 @@ func (r *relay) run(conn park.Conn, carried []byte) {
 	defer p.recoverHold(conn.ID())
 	defer r.close()
 	raw := conn.Raw()
-	input := keepInput(raw, carried, r.x.Cancel)
+	input := &keptInput{conn: raw, done: make(chan struct{}), bytes: carried, broken: r.x.Cancel}
+	go func() { defer p.recoverHold(conn.ID()); input.read() }()
 	err := r.send(raw)
 	carried, alive := input.stop()
 	r.close()
@@ -181,11 +182,12 @@ func write(c net.Conn, b []byte) error {
 	return err
 }
 
-// kept input is what a client sends while it gets an answer.
+// keptInput is what a client sends ahead of its next turn while it is being sent
+// an answer. It is read so that its hanging up is noticed.
 type keptInput struct {
 	conn   net.Conn
 	done   chan struct{}
-	bytes  []byte // owned by the reading goroutine until done is closed
+	bytes  []byte // owned by read until done is closed
 	ended  bool   // likewise
 	broken func() // called when the input ends or breaks
 }
@@ -193,14 +195,6 @@ type keptInput struct {
 // maxCarried bounds what a client can send ahead; beyond it reading waits, and
 // its hanging up is noticed later.
 const maxCarried = 16 << 10
-
-// keepInput reads what the client sends ahead of its next turn, so that its
-// hanging up is noticed while it is being sent an answer.
-func keepInput(conn net.Conn, carried []byte, broken func()) *keptInput {
-	k := &keptInput{conn: conn, done: make(chan struct{}), bytes: carried, broken: broken}
-	go k.read()
-	return k
-}
 
 func (k *keptInput) read() {
 	defer close(k.done)

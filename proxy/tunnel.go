@@ -64,8 +64,8 @@ func (t *tunnel) run(conn park.Conn, carried []byte) {
 	client.SetDeadline(time.Time{})
 	t.app.SetDeadline(time.Time{})
 	var both sync.WaitGroup
-	both.Go(func() { pipe(t.app, client) })
-	both.Go(func() { pipe(client, t.app) })
+	both.Go(func() { defer p.recoverHold(conn.ID()); pipe(t.app, client) })
+	both.Go(func() { defer p.recoverHold(conn.ID()); pipe(client, t.app) })
 	both.Wait()
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"net"
 	"reflect"
 	"strings"
@@ -367,5 +368,23 @@ func TestJitter(t *testing.T) {
 		if d > 1000 && high-low < d/20 {
 			t.Errorf("%v: only between %v and %v", d, low, high)
 		}
+	}
+}
+
+func TestDepth(t *testing.T) {
+	for text, want := range map[string]int{
+		`1`: 0, `"[[["`: 0, `[]`: 1, `{"a\"[":[{"\\":[]}]}`: 4, `[[],[[]],[]]`: 3,
+	} {
+		if got := depth([]byte(text)); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+	deep := bytes.Repeat([]byte("["), maxDepth+1)
+	deep = append(deep, bytes.Repeat([]byte("]"), maxDepth+1)...)
+	if _, err := newPayload("application/json", deep); err != errDeep {
+		t.Error(err)
+	}
+	if _, err := newPayload("application/json", deep[1:len(deep)-1]); err != nil {
+		t.Error(err)
 	}
 }
