@@ -44,7 +44,7 @@ func startStepped(t *testing.T) *stepped {
 func (p *stepped) step(t *testing.T, c *harness.Client, piece string, n int) string {
 	t.Helper()
 	p.steps <- piece
-	c.SetReadDeadline(time.Now().Add(soon()))
+	c.SetReadDeadline(time.Now().Add(harness.Patience))
 	b := make([]byte, n)
 	if _, err := io.ReadFull(c.R, b); err != nil {
 		t.Fatalf("after %q the client got %q and then %v", piece, b, err)
@@ -55,7 +55,7 @@ func (p *stepped) step(t *testing.T, c *harness.Client, piece string, n int) str
 func (p *stepped) head(t *testing.T, c *harness.Client, head string) *harness.Answer {
 	t.Helper()
 	p.steps <- head
-	c.SetReadDeadline(time.Now().Add(soon()))
+	c.SetReadDeadline(time.Now().Add(harness.Patience))
 	a, err := harness.ReadHead(c.R)
 	if err != nil {
 		t.Fatalf("the head: %v", err)
@@ -157,7 +157,7 @@ func TestTruncated(t *testing.T) {
 // awaitLog waits for lines with the text.
 func awaitLog(t *testing.T, s *harness.Server, text string, n int) {
 	t.Helper()
-	for end := time.Now().Add(soon()); s.LogCount(text) != n; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(5 * soon()); s.LogCount(text) != n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Errorf("the log has %d lines with %q; want %d", s.LogCount(text), text, n)
 			return
@@ -225,7 +225,7 @@ func wantPiece(t *testing.T, what string, got <-chan string, want string) {
 		if piece != want {
 			t.Fatalf("%s: the app got %.40q; want %.40q", what, piece, want)
 		}
-	case <-time.After(2 * soon()):
+	case <-time.After(harness.Patience):
 		t.Fatalf("%s: the app did not get %.40q", what, want)
 	}
 }

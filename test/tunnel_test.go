@@ -92,7 +92,7 @@ func TestTunnel(t *testing.T) {
 
 func awaitTunnels(t *testing.T, s *harness.Server, n int) {
 	t.Helper()
-	for end := time.Now().Add(soon()); s.Stats().Backends["app"].Tunnels != n; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(5 * soon()); s.Stats().Backends["app"].Tunnels != n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Errorf("%d tunnels; want %d", s.Stats().Backends["app"].Tunnels, n)
 			return
