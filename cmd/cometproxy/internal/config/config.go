@@ -91,7 +91,7 @@ type Shutdown struct {
 type Backend struct {
 	Name           string
 	URLs           []string // http://host[:port], https://host[:port] or unix:/path; at least one
-	MaxConnections int      // per URL; 0: no bound
+	MaxConnections int      // all URLs together; 0: no bound
 	MaxTunnels     int      // 0: no upgrades
 	QueueTimeout   time.Duration
 	ConnectTimeout time.Duration

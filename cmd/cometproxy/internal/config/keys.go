@@ -107,7 +107,7 @@ var keys = []key{
 		field: func(t *target) any { return &t.backend.Name }},
 	{path: "backend.urls", kind: isTexts, doc: "where it listens: http://host:port, https://host:port or unix:/path; several are balanced",
 		field: func(t *target) any { return &t.backend.URLs }},
-	{path: "backend.max_connections", kind: isCount, def: int64(256), doc: "connections to each URL at most; more requests queue",
+	{path: "backend.max_connections", kind: isCount, def: int64(256), doc: "requests under way at one time, all URLs together; more queue",
 		field: func(t *target) any { return &t.backend.MaxConnections }},
 	{path: "backend.max_tunnels", kind: isCount, def: int64(1024), doc: "upgraded connections (WebSocket) at most",
 		field: func(t *target) any { return &t.backend.MaxTunnels }},
