@@ -127,12 +127,12 @@ func (l *goroutineLot) letIn(conn net.Conn) {
 }
 
 // admit makes a new connection idle, if need be in the place of the one idle for
-// longest. It is done under one lock, so that there are never more than MaxConns.
+// longest (and no shorter than EvictAfter). It is done under one lock, so that there are never more than MaxConns.
 func (l *goroutineLot) admit(conn net.Conn) (evicted []ID, ok bool) {
 	l.door.mu.Lock()
 	defer l.door.mu.Unlock()
 	for l.o.MaxConns > 0 && l.books.connections() >= int64(l.o.MaxConns) {
-		slot, any := l.idle.oldest()
+		slot, any := l.idle.oldest(l.o.EvictAfter)
 		if !any {
 			return evicted, false
 		}

@@ -75,7 +75,7 @@ func (e *entry) wrongLocked() string {
 		return "has no deadline"
 	case e.state == active && e.reading:
 		return "read from"
-	case e.state == parked && !e.reading && !e.ended && !e.broken && len(e.kept) < maxKept:
+	case e.state == parked && !e.reading && !e.ended && !e.broken:
 		return "not read from"
 	case e.state == waking && !e.reading:
 		return "waits for a reading that has ended"

@@ -27,7 +27,7 @@
 // A connection that waits, idle or parked, is one goroutine with a stack of 2 KB
 // in a Read of one byte (readon.go). It reads on through parked, finishing and
 // idle, and ends when it hands the connection to a worker, at the end of input,
-// when the client has sent more than 16 KiB ahead, or when it is closed. So a
+// or when it is closed. So a
 // round of request, park and answer starts one goroutine. An entry of the slot
 // table, 144 bytes, has the rest (goroutine.go).
 //

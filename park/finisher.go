@@ -16,9 +16,13 @@ type finishers struct {
 	done    func(id ID, end bool, r error) // static: called after each
 
 	mu      sync.Mutex
-	running int
-	queue   []finish // for a place, those that may wait
+	running int      // guarded by mu
+	bytes   int      // guarded by mu: still to be written, of all
+	queue   []finish // guarded by mu: for a place, those that may wait
 }
+
+// maxUnwritten bounds what finishers hold in memory of answers that were tried.
+const maxUnwritten = 64 << 20
 
 // finish is an answer to be written.
 type finish struct {
@@ -40,10 +44,11 @@ func (p *finishers) start(f finish, mayWait bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	full := p.running >= p.max
-	if full && !mayWait {
+	if !mayWait && (full || p.bytes > 0 && p.bytes+len(f.rest) > maxUnwritten) {
 		return false
 	}
 	f.rest = append([]byte(nil), f.rest...)
+	p.bytes += len(f.rest)
 	if full {
 		p.queue = append(p.queue, f)
 		return true
@@ -57,14 +62,16 @@ func (p *finishers) start(f finish, mayWait bool) bool {
 // finishAnswers is a finisher.
 func (p *finishers) finishAnswers(f finish) {
 	defer p.host.done()
-	for more := true; more; f, more = p.next() {
+	for more := true; more; f, more = p.next(len(f.rest)) {
 		p.done(f.id, f.end, f.write())
 	}
 }
 
-func (p *finishers) next() (f finish, ok bool) {
+// next is the next answer for a finisher that has written one of that many bytes.
+func (p *finishers) next(written int) (f finish, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.bytes -= written
 	if len(p.queue) == 0 {
 		p.queue = nil
 		p.running--

@@ -57,6 +57,7 @@ func NewGoroutine(o Options) Lot {
 	l := &goroutineLot{o: o.withDefaults()}
 	l.host.end = make(chan struct{})
 	l.wheel = newWheel(func(slot uint32) *wheelNode { return &l.table.at(slot).due }, l.fire)
+	l.idle.start = time.Now()
 	l.idle.node = func(slot uint32) *idleNode { return &l.table.at(slot).line }
 	l.workers.host, l.workers.run = &l.host, l.serve
 	l.finish.host, l.finish.done = &l.host, l.finished

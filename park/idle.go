@@ -1,6 +1,9 @@
 package park
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // idleList has the idle connections in the order in which they became idle, so
 // that the one idle for longest is at hand when room must be made.
@@ -10,12 +13,14 @@ type idleList struct {
 	mu         sync.Mutex
 	head, tail int32 // slot + 1, 0 when empty
 	n          int
+	start      time.Time // static: idleNode.since counts from it
 }
 
 // idleNode is the part of a table's entry that belongs to the list, guarded by
 // the list's lock.
 type idleNode struct {
-	next, prev int32 // slot + 1; 0 at the ends
+	next, prev int32  // slot + 1; 0 at the ends
+	since      uint32 // ms; wraps around after 49 days, when nothing is idle for that long
 	linked     bool
 }
 
@@ -24,7 +29,7 @@ func (l *idleList) push(slot uint32) {
 	nd, me := l.node(slot), int32(slot)+1
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	nd.next, nd.prev, nd.linked = 0, l.tail, true
+	nd.next, nd.prev, nd.since, nd.linked = 0, l.tail, l.now(), true
 	if l.tail != 0 {
 		l.node(uint32(l.tail - 1)).next = me
 	} else {
@@ -56,9 +61,15 @@ func (l *idleList) remove(slot uint32) {
 	l.n--
 }
 
-// oldest is the slot that is in the list for longest.
-func (l *idleList) oldest() (slot uint32, ok bool) {
+// oldest is the slot that is in the list for longest, if that is as long as age.
+func (l *idleList) oldest(age time.Duration) (slot uint32, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return uint32(l.head - 1), l.head != 0
+	if l.head == 0 {
+		return 0, false
+	}
+	slot = uint32(l.head - 1)
+	return slot, int64(l.now()-l.node(slot).since) >= age.Milliseconds()
 }
+
+func (l *idleList) now() uint32 { return uint32(time.Since(l.start).Milliseconds()) }

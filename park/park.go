@@ -98,7 +98,8 @@ const (
 	// it (the two look the same). It may still read the answer.
 	EndOfInput
 
-	// Reset: a parked connection is broken; nobody will read an answer.
+	// Reset: a parked connection is broken, and nobody will read an answer, or
+	// its client has sent more ahead than is kept for it (32 KiB).
 	Reset
 
 	// Deadline: a stay's time is up.
@@ -163,7 +164,8 @@ type Conn interface {
 
 	// WatchInput reports, by calling gone once from another goroutine, that
 	// the client's input ended or broke while its owner waits for something
-	// else and reads nothing. Bytes that arrive are kept for the next Read.
+	// else and reads nothing. Bytes that arrive are kept for the next Read; a
+	// client that sends too many (32 KiB) is given up after 10 s.
 	// The watch ends when stop has returned; it must be called before the
 	// next Read, and before Detach.
 	WatchInput(gone func()) (stop func())
@@ -185,9 +187,14 @@ type Options struct {
 	Event func(Event)
 
 	// MaxConns is how many connections the lot holds at most, 0 for no limit.
-	// Beyond it the connection idle for longest is closed to make room, or,
-	// when none is idle, the new one is turned away with Refusal.
+	// Beyond it the connection idle for longest is closed to make room or, when
+	// none is idle for EvictAfter, the new one is turned away with Refusal.
 	MaxConns int
+
+	// EvictAfter spares connections that became idle only now: in a flood of
+	// new ones each would otherwise make room for the next before its client
+	// has sent a byte. Default 1 s, negative: none is spared.
+	EvictAfter time.Duration
 
 	// Refusal is written to a connection that is turned away: a complete
 	// HTTP answer with "Connection: close".

@@ -91,7 +91,11 @@ func (e *entry) heardParked(buf []byte, n int, err error) []byte {
 	}
 	next := e.first[:]
 	switch {
-	case len(e.kept) >= maxKept:
+	case len(e.kept) >= maxKept && e.state == parked:
+		e.reading, e.broken = false, true
+		e.tellLocked(Reset)
+		return nil
+	case len(e.kept) >= maxKept: // it may have its answer by now
 		e.reading = false
 		next = nil
 	case len(e.kept) > 0:

@@ -87,7 +87,7 @@ func TestIdleList(t *testing.T) {
 			l.remove(slot)
 			model = append(model[:i], model[i+1:]...)
 		}
-		got, ok := l.oldest()
+		got, ok := l.oldest(0)
 		if ok != (len(model) > 0) || ok && got != model[0] {
 			t.Fatalf("step %d: oldest %d, %v; want of %v", step, got, ok, model)
 		}

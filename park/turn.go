@@ -10,14 +10,19 @@ import (
 	"time"
 )
 
+// errTooMuch is what a turn's Read says behind maxKept bytes that a watch has read.
+var errTooMuch = errors.New("park: the client sent too much ahead")
+
 // errDetached is what a turn's Read says once the connection is taken away from
 // the HTTP server.
 var errDetached = errors.New("park: connection is detached")
 
 // maxKept is how many bytes of a client's next requests are kept for it while
-// nobody wants them. When it has sent more, reading stops and so does noticing
-// that it hangs up.
-const maxKept = 16 << 10
+// nobody wants them. To read no further is not to notice any more that it hangs
+// up; so a client that sends more while it is parked is taken for broken, and
+// while it is watched after some time. No HTTP server's read-ahead (Stay.Carried)
+// may be as large.
+const maxKept = 32 << 10
 
 // turnHome is the lot a turn goes back to.
 type turnHome interface {

@@ -2,6 +2,7 @@ package park
 
 import (
 	"io"
+	"sync"
 	"time"
 )
 
@@ -19,13 +20,13 @@ func (t *turn) WatchInput(gone func()) (stop func()) {
 		t.readSet = false
 	}
 	t.mu.Unlock()
-	done := make(chan struct{})
-	go t.watchInput(gone, done)
-	return func() { t.stopWatch(done) }
+	quit, done := make(chan struct{}), make(chan struct{})
+	go t.watchInput(gone, quit, done)
+	return sync.OnceFunc(func() { t.stopWatch(quit, done) })
 }
 
 // watchInput reads ahead until the input ends, breaks, or is too much.
-func (t *turn) watchInput(gone func(), done chan struct{}) {
+func (t *turn) watchInput(gone func(), quit, done chan struct{}) {
 	defer t.home.returned()
 	defer close(done)
 	for len(t.prefix) < maxKept {
@@ -56,9 +57,19 @@ func (t *turn) watchInput(gone func(), done chan struct{}) {
 		gone()
 		return
 	}
+	select {
+	case <-quit:
+	case <-time.After(watchPatience):
+		t.kept = errTooMuch
+		gone()
+	}
 }
 
-func (t *turn) stopWatch(done chan struct{}) {
+// watchPatience is how long a client is watched that has sent more than is kept.
+const watchPatience = 10 * time.Second
+
+func (t *turn) stopWatch(quit, done chan struct{}) {
+	close(quit)
 	t.mu.Lock()
 	on := t.watched
 	t.mu.Unlock()

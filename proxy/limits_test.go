@@ -26,7 +26,7 @@ func TestMaxConns(t *testing.T) {
 		s.dial().get("/events/1?wait=60")
 		idle := s.dial()
 		idle.poll("/events/1?wait=0")
-		time.Sleep(2 * linger) // until the HTTP server has given it back
+		time.Sleep(3 * linger) // until the HTTP server has given it back, and it may be evicted
 		s.quiet()
 		held := s.dial()
 		held.get("/events/2?wait=60")
@@ -240,17 +240,17 @@ func readUntilTheEnd(c *client, pipelining bool) error {
 		}
 		last = r.field("Connection") == "close"
 		cursor = r.field("Comet-Cursor")
+		gap := strings.Contains(r.body, `"gap":true`) // it was slow: no fault
+		if gap {
+			next = -1
+		}
 		for part := range strings.SplitSeq(r.body, `"data":`) {
 			var n int
 			if _, err := fmt.Sscanf(part, "%d}", &n); err != nil {
 				continue
 			}
-			if next >= 0 && n != next {
-				if strings.Contains(r.body, `"gap":true`) { // it was slow: no fault
-					next = n
-				} else {
-					return fmt.Errorf("%d came, not %d", n, next)
-				}
+			if next >= 0 && n != next && !gap {
+				return fmt.Errorf("%d came, not %d", n, next)
 			}
 			next = n + 1
 		}

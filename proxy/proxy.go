@@ -170,7 +170,7 @@ func (p *Proxy) awaitWrites(hurry <-chan struct{}) {
 	defer end.Stop()
 	for {
 		st := p.lot.Stats()
-		if st.Finishing == 0 && st.Active <= p.tunnels.Load() {
+		if st.Finishing == 0 && st.Active <= p.tunnels.Load()+int64(p.active.count()) {
 			return
 		}
 		tick := time.NewTimer(5 * time.Millisecond)
@@ -184,14 +184,14 @@ func (p *Proxy) awaitWrites(hurry <-chan struct{}) {
 	}
 }
 
-// closeInternal ends the internal listeners. Requests there are short; one that
-// is not, such as a profile, is cut off.
 func (p *Proxy) abortBackends() {
 	for _, b := range p.opts.Backends {
 		b.Abort()
 	}
 }
 
+// closeInternal ends the internal listeners. Requests there are short; one that
+// is not, such as a profile, is cut off.
 func (p *Proxy) closeInternal() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -90,7 +90,7 @@ func (r *relay) run(conn park.Conn, carried []byte) {
 	defer p.recoverHold(conn.ID())
 	defer r.close()
 	raw := conn.Raw()
-	input := &keptInput{conn: raw, done: make(chan struct{}), bytes: carried, broken: r.x.Cancel}
+	input := &keptInput{conn: raw, stopping: make(chan struct{}), done: make(chan struct{}), bytes: carried, broken: r.x.Cancel}
 	go func() { defer p.recoverHold(conn.ID()); input.read() }()
 	err := r.send(raw)
 	carried, alive := input.stop()
@@ -185,16 +185,22 @@ func write(c net.Conn, b []byte) error {
 // keptInput is what a client sends ahead of its next turn while it is being sent
 // an answer. It is read so that its hanging up is noticed.
 type keptInput struct {
-	conn   net.Conn
-	done   chan struct{}
-	bytes  []byte // owned by read until done is closed
-	ended  bool   // likewise
-	broken func() // called when the input ends or breaks
+	conn     net.Conn
+	stopping chan struct{} // closed by stop
+	done     chan struct{} // closed when read ends
+	bytes    []byte        // owned by read until done is closed
+	ended    bool          // likewise
+	broken   func()        // called when the input ends or breaks
 }
 
-// maxCarried bounds what a client can send ahead; beyond it reading waits, and
-// its hanging up is noticed later.
-const maxCarried = 16 << 10
+// maxCarried bounds what a client can send ahead. To read no further is not to
+// notice any more that it hangs up; so one that has sent more is given patience to
+// be through with its answer, which it perhaps is and nobody here knows yet, and
+// is then taken for gone.
+const (
+	maxCarried = 32 << 10
+	patience   = 10 * time.Second
+)
 
 func (k *keptInput) read() {
 	defer close(k.done)
@@ -215,11 +221,18 @@ func (k *keptInput) read() {
 		}
 		return
 	}
+	select {
+	case <-k.stopping:
+	case <-time.After(patience):
+		k.ended = true
+		k.broken()
+	}
 }
 
 // stop ends the reading. What was read is the beginning of the client's next
 // requests; alive reports that more can come.
 func (k *keptInput) stop() (carried []byte, alive bool) {
+	close(k.stopping)
 	k.conn.SetReadDeadline(time.Unix(1, 0))
 	<-k.done
 	return k.bytes, !k.ended

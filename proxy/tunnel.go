@@ -65,9 +65,17 @@ func (t *tunnel) run(conn park.Conn, carried []byte) {
 	t.app.SetDeadline(time.Time{})
 	var both sync.WaitGroup
 	both.Go(func() { defer p.recoverHold(conn.ID()); pipe(t.app, client) })
-	both.Go(func() { defer p.recoverHold(conn.ID()); pipe(client, t.app) })
+	both.Go(func() {
+		defer p.recoverHold(conn.ID())
+		pipe(client, t.app)
+		client.SetReadDeadline(time.Now().Add(tunnelEnd))
+	})
 	both.Wait()
 }
+
+// tunnelEnd is how long a client may go on after its app has ended: a silent one
+// must not keep the tunnel's place.
+const tunnelEnd = time.Minute
 
 // pipe copies one direction. When it ends in order the other end is told so and
 // may go on speaking; when it breaks, both are over.

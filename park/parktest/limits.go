@@ -96,7 +96,7 @@ func testIdleTimeout(t *testing.T, newLot func(park.Options) park.Lot) {
 }
 
 func testEvict(t *testing.T, newLot func(park.Options) park.Lot) {
-	r := newRig(t, newLot, park.Options{MaxConns: 3})
+	r := newRig(t, newLot, park.Options{MaxConns: 3, EvictAfter: -1})
 	a := r.dial()
 	r.untilIdle(1)
 	b := r.dial()
@@ -321,7 +321,7 @@ func testStaleID(t *testing.T, newLot func(park.Options) park.Lot) {
 // testStorm: clients come and go, claimants answer, close and are late, and
 // others use IDs they should not have.
 func testStorm(t *testing.T, newLot func(park.Options) park.Lot) {
-	r := newRig(t, newLot, park.Options{MaxConns: 60})
+	r := newRig(t, newLot, park.Options{MaxConns: 60, EvictAfter: -1})
 	r.stay = 50 * time.Millisecond
 	var recent [64]atomic.Uint64
 	end := make(chan bool)
