@@ -20,15 +20,14 @@ const (
 // body is the body of an answer. It is used by the goroutine that uses the
 // exchange.
 type body struct {
-	x     *Exchange
-	c     *conn
-	kind  bodyKind
-	size  int64
-	left  int64 // of the body, or of the chunk
-	crlf  bool  // the line end behind a chunk has still to be read
-	end   bool  // read to its end, framing and trailers included
-	err   error // stays
-	count bool  // err was counted
+	x    *Exchange
+	c    *conn
+	kind bodyKind
+	size int64
+	left int64 // of the body, or of the chunk
+	crlf bool  // the line end behind a chunk has still to be read
+	end  bool  // read to its end, framing and trailers included
+	err  error // stays
 }
 
 // begin decides how the body behind c.head is framed.

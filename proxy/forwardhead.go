@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"cometproxy/proxy/route"
 )
 
 // hopByHop are the header fields that concern one connection (RFC 9110, section
@@ -26,6 +28,10 @@ func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 	removeHeaders(h, func(name string) bool {
 		return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
 	})
+	if authority, target, ok := route.OriginForm(h.RequestURI()); ok {
+		h.SetHostBytes(authority) // what the route was chosen by
+		h.SetRequestURIBytes(target)
+	}
 	f.addForwarded(ctx)
 	if !contains(named, "cookie") {
 		restoreCookies(h)

@@ -152,3 +152,21 @@ func TestAnswerHead(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsoluteForm: the app sees the host that the route was chosen by.
+func TestAbsoluteForm(t *testing.T) {
+	var ctx fasthttp.RequestCtx
+	ctx.Init2(at{client: remote}, nil, false)
+	ctx.Request.Header.DisableNormalizing()
+	request := "GET http://shop.example/a%2Fb?c HTTP/1.1\r\nHost: admin.example\r\n\r\n"
+	if err := ctx.Request.Header.Read(bufio.NewReader(strings.NewReader(request))); err != nil {
+		t.Fatal(err)
+	}
+	var f forwarding
+	f.prepare(&ctx)
+	head := f.head.String()
+	if !strings.HasPrefix(head, "GET /a%2Fb?c HTTP/1.1\r\n") || !strings.Contains(head, "Host: shop.example\r\n") ||
+		!strings.Contains(head, "X-Forwarded-Host: shop.example\r\n") || strings.Contains(head, "admin") {
+		t.Errorf("%s", head)
+	}
+}

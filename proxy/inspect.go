@@ -3,7 +3,6 @@ package proxy
 import (
 	"math"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -128,8 +127,7 @@ func (p *Proxy) debug(ctx *fasthttp.RequestCtx, path string) {
 		method(ctx, "GET", func() { p.stats(ctx) })
 	case "/debug/free":
 		method(ctx, "POST", func() {
-			runtime.GC() // what lies in pools survives one collection
-			debug.FreeOSMemory()
+			giveBack()
 			p.stats(ctx)
 		})
 	default:

@@ -1,6 +1,9 @@
 package proxy
 
-import "runtime/debug"
+import (
+	"runtime"
+	"runtime/debug"
+)
 
 // thrift gives memory back to the system when a crowd has left: the runtime
 // alone takes some minutes for that. Owned by the sweeper.
@@ -25,5 +28,11 @@ func (t *thrift) look(connections int64) {
 		return
 	}
 	t.peak, t.quiet = connections, 0
+	giveBack()
+}
+
+// giveBack gives the system what memory it can.
+func giveBack() {
+	runtime.GC() // what lies in pools survives one collection
 	debug.FreeOSMemory()
 }

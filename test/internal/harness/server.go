@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +108,7 @@ func launch(t testing.TB, toml string, files int) *Server {
 	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
 	s.http = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, DisableCompression: true,
-		Dial: func(string, string) (net.Conn, error) { return Dial(s.Internal[0]) }}}
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return Dial(s.Internal[0]) }}}
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -92,7 +92,7 @@ var keys = []key{
 
 	{path: "limits.connections", kind: isCount, def: int64(0), doc: "client connections at most; 0: from the limit of open files",
 		field: func(t *target) any { return &t.config.Limits.Connections }},
-	{path: "limits.parked", kind: isCount, def: int64(0), doc: "parked requests at most; 0: from the limit of open files",
+	{path: "limits.parked", kind: isCount, def: int64(0), doc: "parked requests at most; 0: no bound of their own, so as many as connections",
 		field: func(t *target) any { return &t.config.Limits.Parked }},
 
 	{path: "log.level", kind: isChoice, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "what is logged at least",
