@@ -5,12 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"cometproxy/cmd/cometproxy/internal/config"
 	"cometproxy/cmd/cometproxy/internal/demo"
-	"cometproxy/cmd/cometproxy/internal/logging"
 )
 
 const demoUsage = `
@@ -62,13 +60,8 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	c, problems := config.Parse("demo", fmt.Appendf(nil, demoConfig, *public, *internal, app.Addr()))
-	if c == nil {
-		fmt.Fprint(stderr, problems.Errors())
-		return exitFailed
-	}
-	log, _, err := logging.New(c.Log.Level, c.Log.Format, os.Stderr)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
+	log := openLog(c, problems, stderr)
+	if log == nil {
 		return exitFailed
 	}
 	s, err := start(c, log)

@@ -38,17 +38,9 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, "serve", "unexpected %q", flags.Arg(0))
 	}
 	c, problems := config.Load(*file)
-	if c == nil {
-		fmt.Fprint(stderr, problems.Errors())
+	log := openLog(c, problems, stderr)
+	if log == nil {
 		return exitFailed
-	}
-	log, _, err := logging.New(c.Log.Level, c.Log.Format, os.Stderr)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return exitFailed
-	}
-	for _, w := range problems.Warnings() {
-		log.Warn(w.String())
 	}
 	s, err := start(c, log)
 	if err != nil {
@@ -56,6 +48,24 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return s.untilSignal()
+}
+
+// openLog makes the log that a configuration asks for and puts the configuration's
+// warnings into it. Without a configuration it prints why there is none.
+func openLog(c *config.Config, problems config.Problems, stderr io.Writer) *zap.Logger {
+	if c == nil {
+		fmt.Fprint(stderr, problems.Errors())
+		return nil
+	}
+	log, _, err := logging.New(c.Log.Level, c.Log.Format, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return nil
+	}
+	for _, w := range problems.Warnings() {
+		log.Warn(w.String())
+	}
+	return log
 }
 
 // A server is a running proxy with its listeners.
