@@ -28,9 +28,8 @@ func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 	removeHeaders(h, func(name string) bool {
 		return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
 	})
-	if authority, target, ok := route.OriginForm(h.RequestURI()); ok {
+	if authority, ok := route.Authority(h.RequestURI()); ok {
 		h.SetHostBytes(authority) // what the route was chosen by
-		h.SetRequestURIBytes(target)
 	}
 	f.addForwarded(ctx)
 	if !contains(named, "cookie") {

@@ -165,7 +165,7 @@ func TestAbsoluteForm(t *testing.T) {
 	var f forwarding
 	f.prepare(&ctx)
 	head := f.head.String()
-	if !strings.HasPrefix(head, "GET /a%2Fb?c HTTP/1.1\r\n") || !strings.Contains(head, "Host: shop.example\r\n") ||
+	if !strings.HasPrefix(head, "GET http://shop.example/a%2Fb?c HTTP/1.1\r\n") || !strings.Contains(head, "Host: shop.example\r\n") ||
 		!strings.Contains(head, "X-Forwarded-Host: shop.example\r\n") || strings.Contains(head, "admin") {
 		t.Errorf("%s", head)
 	}

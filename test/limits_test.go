@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"cometproxy/test/internal/harness"
 )
@@ -38,7 +39,8 @@ func TestConnectionLimit(t *testing.T) {
 	held := connect(t, s, 5)
 	park(t, s, held, func(i int) string { return get(fmt.Sprintf("/room/%d?wait=30", i)) })
 	idle := connect(t, s, 5)
-	more := connect(t, s, 5) // in the place of the idle ones
+	time.Sleep(1100 * time.Millisecond) // fresh ones are spared
+	more := connect(t, s, 5)            // in the place of the idle ones
 	for i, c := range idle {
 		if err := c.End(5 * soon()); err != nil {
 			t.Errorf("idle connection %d: %v", i, err)

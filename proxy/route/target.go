@@ -41,22 +41,15 @@ func parseTarget(raw []byte) (target, *Error) {
 	return t, nil
 }
 
-// OriginForm takes a request target in absolute form apart: the authority, which
-// takes the place of the Host header when the request is forwarded, and the target
-// in origin form (RFC 9112, sections 3.2.1 and 3.2.2). Not ok: it has another form.
-func OriginForm(raw []byte) (authority, target []byte, ok bool) {
+// Authority is the host of a request target in absolute form, which takes the
+// place of the Host header when the request is forwarded (RFC 9112, section
+// 3.2.2). Not ok: the target has another form.
+func Authority(raw []byte) (authority []byte, ok bool) {
 	rest, ok := cutScheme(raw)
-	if !ok {
-		return nil, nil, false
+	if i := bytes.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
 	}
-	end := bytes.IndexAny(rest, "/?#")
-	switch {
-	case end < 0:
-		return rest, rootPath, true
-	case rest[end] == '/':
-		return rest[:end], rest[end:], true
-	}
-	return rest[:end], append([]byte("/"), rest[end:]...), true
+	return rest, ok
 }
 
 var rootPath = []byte("/")
