@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -36,8 +37,8 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		ReadTimeout:                   headTimeout,
 		WriteTimeout:                  sendTimeout,
 		IdleTimeout:                   linger,
-		Concurrency:                   1 << 24, // the lot limits connections; this would close them with a 503 of its own
-		MaxRequestBodySize:            1 << 62, // bodies are streamed
+		Concurrency:                   1 << 24,     // the lot limits connections; this would close them with a 503 of its own
+		MaxRequestBodySize:            math.MaxInt, // bodies are streamed
 		StreamRequestBody:             true,
 		DisablePreParseMultipartForm:  true,
 		DisableHeaderNamesNormalizing: true,

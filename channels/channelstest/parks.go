@@ -99,7 +99,8 @@ var parks = []scenario{
 			s.Fatal("parked")
 		}
 		s.is(w.Ending(), 10, nil, 3, 4, 5, 6, 7, 8, 9, 10)
-		w = s.prepare(&channels.Query{Channels: []string{"a", "b"}, MaxMessages: 1<<32 + 1, MaxBytes: 1<<32 + 1}, 2)
+		large := int64(1<<32 + 1) // where int has 64 bits
+		w = s.prepare(&channels.Query{Channels: []string{"a", "b"}, MaxMessages: int(large), MaxBytes: int(large)}, 2)
 		if s.Park(&w.Waiter) {
 			s.Fatal("parked")
 		}
