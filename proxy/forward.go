@@ -126,7 +126,7 @@ func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, err error) {
 	}
 	switch be.Kind {
 	case backend.KindBusy:
-		retryProblem(ctx, be.Kind.Status(), 2*time.Second, "the app is busy: as many requests wait for it as may; try again")
+		retryProblem(ctx, be.Kind.Status(), 2*time.Second, "the app is busy: none of its connections came free in time; try again")
 	case backend.KindTimeout:
 		problem(ctx, be.Kind.Status(), "the app did not answer in time; its operator finds more in the proxy's log")
 	case backend.KindConnect:

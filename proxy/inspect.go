@@ -3,7 +3,10 @@ package proxy
 import (
 	"math"
 	"runtime"
+	"runtime/pprof"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/pprofhandler"
@@ -130,9 +133,26 @@ func (p *Proxy) debug(ctx *fasthttp.RequestCtx, path string) {
 			giveBack()
 			p.stats(ctx)
 		})
+	case "/debug/pprof":
+		ctx.Redirect("/debug/pprof/", fasthttp.StatusFound)
 	default:
-		pprofhandler.PprofHandler(ctx)
+		p.profiles(ctx, path)
 	}
+}
+
+// profiles is /debug/pprof/. The library's handler has its index without the last
+// slash, which the links in it need, and also wherever it knows no better.
+func (p *Proxy) profiles(ctx *fasthttp.RequestCtx, path string) {
+	name, ok := strings.CutPrefix(path, "/debug/pprof/")
+	switch {
+	case ok && name == "":
+		ctx.URI().SetPath("/debug/pprof")
+	case ok && (slices.Contains([]string{"cmdline", "profile", "symbol", "trace"}, name) || pprof.Lookup(name) != nil):
+	default:
+		problem(ctx, fasthttp.StatusNotFound, "there are /debug/check, /debug/stats, /debug/pprof/ and, for POST, /debug/free")
+		return
+	}
+	pprofhandler.PprofHandler(ctx)
 }
 
 // stats are the figures of every part, as its package gives them.

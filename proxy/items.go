@@ -27,6 +27,10 @@ func (p *Proxy) publishItems(ctx *fasthttp.RequestCtx) {
 		plain(ctx, fasthttp.StatusNotAcceptable, "Not Acceptable. Supported formats are text/plain and application/json.")
 		return
 	}
+	if len(ctx.Request.Header.Peek("Idempotency-Key")) > 0 {
+		plain(ctx, fasthttp.StatusBadRequest, "Idempotency-Key is for POST /channels/{channel}, not for batches.")
+		return
+	}
 	items, err := p.parseItems(ctx.Request.Body())
 	if err != nil {
 		status := fasthttp.StatusBadRequest
@@ -187,7 +191,7 @@ func itemPayload(fields map[string]json.RawMessage) (*payload, error) {
 	case n > 1:
 		return nil, errors.New("publish item object contains more than one of 'data', 'text' and 'data_base64'")
 	case n == 0:
-		return nil, errors.New("no formats specified: publish item object contains none of 'data', 'text' and 'data_base64'")
+		return nil, errors.New("no formats specified: publish item object contains none of 'data', 'text' and 'data_base64' (GRIP formats are not supported yet)")
 	}
 	mediaType := ""
 	if raw, ok := fields["type"]; ok && !isString(raw, &mediaType) {

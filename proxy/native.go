@@ -20,7 +20,7 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	addLines(&ctx.Response.Header, c.answer(header(req, "Origin")))
 	if n := req.ContentLength(); n > 0 || n == -1 {
 		// Not read, and never to be taken for the next request.
-		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one")
+		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one, or publish by POST /channels/CHANNEL to the internal listener")
 		ctx.Response.SetConnectionClose()
 		p.refuse(ctx)
 		return

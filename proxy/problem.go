@@ -11,14 +11,10 @@ import (
 
 // problem answers with an RFC 9457 problem. The detail says what to do.
 func problem(ctx *fasthttp.RequestCtx, status int, format string, args ...any) {
-	detail := format
-	if len(args) > 0 {
-		detail = fmt.Sprintf(format, args...)
-	}
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentType("application/problem+json")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
-	ctx.Response.SetBody(problemJSON(status, detail))
+	ctx.Response.SetBody(problemJSON(status, fmt.Sprintf(format, args...)))
 }
 
 func problemJSON(status int, detail string) []byte {
