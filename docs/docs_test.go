@@ -228,7 +228,7 @@ func TestTOML(t *testing.T) {
 // TestCommands asks for the help of every command line with its flags: unknown
 // commands and flags fail.
 func TestCommands(t *testing.T) {
-	line := regexp.MustCompile(`^(?:cometproxy|go run \./cmd/cometproxy)( [^#|&]*)?`)
+	line := regexp.MustCompile(`^(?:(?:\./)?cometproxy|go run \./cmd/cometproxy)( [^#|&]*)?`)
 	found := 0
 	for _, document := range documents {
 		for _, b := range blocks(t, document) {
