@@ -42,9 +42,6 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		Log:       log,
 		Backends:  make(map[string]*backend.Backend),
 	}
-	if c.Public.Parker == "epoll" {
-		log.Warn(`public.parker is "epoll", which this version does not have; "goroutine" is used`)
-	}
 	for _, b := range c.Backends {
 		made, err := backend.New(backendOptions(b))
 		if err != nil {

@@ -31,7 +31,7 @@ type Public struct {
 	Parker string   // auto, epoll or goroutine
 }
 
-// Internal is the listener for publishing, health and metrics.
+// Internal is the listener for publishing and health.
 type Internal struct {
 	Listen    []string // host:port or unix:/path; see SplitListen
 	Token     string   // resolved: also when it came from TokenFile

@@ -16,6 +16,7 @@ type key struct {
 	oneOf    []string
 
 	doc   string
+	note  string // what the documentation says after doc and oneOf
 	field func(*target) any // where the value goes
 }
 
@@ -36,6 +37,8 @@ type rawValues struct {
 }
 
 const (
+	noEffectYet = " (no effect yet)" // the note of keys that are read and checked only
+
 	kib = 1 << 10
 	day = int64(24 * time.Hour)
 )
@@ -44,16 +47,16 @@ const (
 var keys = []key{
 	{path: "public.listen", kind: isTexts, def: list("127.0.0.1:8000"), doc: "addresses that clients connect to, host:port",
 		field: func(t *target) any { return &t.config.Public.Listen }},
-	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept",
+	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept", note: "; this version has only goroutine",
 		field: func(t *target) any { return &t.config.Public.Parker }},
 
-	{path: "internal.listen", kind: isTexts, def: list("127.0.0.1:5561"), doc: "addresses for publishing, health and metrics, host:port or unix:/path",
+	{path: "internal.listen", kind: isTexts, def: list("127.0.0.1:5561"), doc: "addresses for publishing and health, host:port or unix:/path",
 		field: func(t *target) any { return &t.config.Internal.Listen }},
 	{path: "internal.token", kind: isText, def: "", doc: "secret that publishers send; needed unless listen is loopback or a socket",
 		field: func(t *target) any { return &t.raw.token }},
 	{path: "internal.token_file", kind: isText, doc: "file that holds the token",
 		field: func(t *target) any { return &t.config.Internal.TokenFile }},
-	{path: "internal.debug", kind: isFlag, def: false, doc: "serve /debug/check, /debug/pprof/ and /debug/free",
+	{path: "internal.debug", kind: isFlag, def: false, doc: "serve /debug/check, /debug/stats, /debug/pprof/ and /debug/free",
 		field: func(t *target) any { return &t.config.Internal.Debug }},
 
 	{path: "hold.timeout", kind: isDuration, def: "25s", min: int64(time.Millisecond), max: day, doc: "how long a poll is held when the client asks for nothing else",
@@ -81,13 +84,13 @@ var keys = []key{
 	{path: "publish.max_request", kind: isSize, def: "8MiB", min: 1, max: 1 << 30, doc: "bytes of one publish request at most",
 		field: func(t *target) any { return &t.config.Publish.MaxRequest }},
 
-	{path: "grip.sig_key", kind: isText, def: "", doc: "key that signs Grip-Sig: plain text, base64:TEXT or file:PATH (PEM or hex)",
+	{path: "grip.sig_key", kind: isText, def: "", doc: "key that signs Grip-Sig: plain text, base64:TEXT or file:PATH (PEM or hex)", note: noEffectYet,
 		field: func(t *target) any { return &t.raw.sigKey }},
-	{path: "grip.sig_iss", kind: isText, def: "cometproxy", doc: "the issuer that Grip-Sig names",
+	{path: "grip.sig_iss", kind: isText, def: "cometproxy", doc: "the issuer that Grip-Sig names", note: noEffectYet,
 		field: func(t *target) any { return &t.config.GRIP.SigIss }},
-	{path: "grip.max_timeout", kind: isDuration, def: "10m", max: day, doc: "what a backend may ask for with Grip-Timeout at most",
+	{path: "grip.max_timeout", kind: isDuration, def: "10m", max: day, doc: "what a backend may ask for with Grip-Timeout at most", note: noEffectYet,
 		field: func(t *target) any { return &t.config.GRIP.MaxTimeout }},
-	{path: "grip.held_bytes", kind: isSize, def: "256MiB", doc: "bytes of timeout answers kept, all together",
+	{path: "grip.held_bytes", kind: isSize, def: "256MiB", doc: "bytes of timeout answers kept, all together", note: noEffectYet,
 		field: func(t *target) any { return &t.config.GRIP.HeldBytes }},
 
 	{path: "limits.connections", kind: isCount, def: int64(0), doc: "client connections at most; 0: from the limit of open files",
@@ -138,9 +141,9 @@ var keys = []key{
 		field: func(t *target) any { return &t.cors.Credentials }},
 	{path: "route.cors.max_age", kind: isDuration, def: "10m", max: day, doc: "how long a browser keeps the permission",
 		field: func(t *target) any { return &t.cors.MaxAge }},
-	{path: "route.grip", kind: isFlag, def: true, doc: "the backend's answers may hold",
+	{path: "route.grip", kind: isFlag, def: true, doc: "the backend's answers may hold", note: noEffectYet,
 		field: func(t *target) any { return &t.route.GRIP }},
-	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "a hold sees the messages since its request was forwarded, or since the app answered",
+	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "a hold sees the messages since its request was forwarded, or since the app answered", note: noEffectYet,
 		field: func(t *target) any { return &t.route.GRIPPosition }},
 }
 

@@ -27,6 +27,7 @@ func Reference() string {
 			if k.kind == isChoice {
 				doc += ": " + strings.Join(k.oneOf, ", ")
 			}
+			doc += k.note
 			fmt.Fprintf(&b, "  %-16s %-20s %s\n", name, value, doc)
 		}
 	}
