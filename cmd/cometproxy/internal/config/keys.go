@@ -16,7 +16,7 @@ type key struct {
 	oneOf    []string
 
 	doc   string
-	note  string // what the documentation says after doc and oneOf
+	note  string            // what the documentation says after doc and oneOf
 	field func(*target) any // where the value goes
 }
 
