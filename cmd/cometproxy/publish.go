@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"cometproxy/cmd/cometproxy/internal/config"
+	"cometproxy/cmd/cometproxy/internal/terminal"
 )
 
 const publishUsage = `
@@ -140,14 +141,15 @@ func (p *publication) read(stdin io.Reader, args []string, stderr io.Writer) err
 	if len(args) > 0 {
 		p.body = []byte(args[0])
 	} else {
-		if f, ok := stdin.(*os.File); ok {
-			if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-				fmt.Fprintln(stderr, "reading the message from the terminal; end it with Ctrl-D")
-			}
+		if f, ok := stdin.(*os.File); ok && terminal.Is(f) {
+			fmt.Fprintln(stderr, "reading the message from the terminal; end it with Ctrl-D")
 		}
 		var err error
 		if p.body, err = io.ReadAll(stdin); err != nil {
 			return err
+		}
+		if len(p.body) == 0 {
+			return errors.New("the message is empty; give '' as BODY if that is meant")
 		}
 	}
 	if p.contentType == "" {

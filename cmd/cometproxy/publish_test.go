@@ -83,6 +83,25 @@ func TestPublishSocketAndInput(t *testing.T) {
 	}
 }
 
+func TestPublishEmpty(t *testing.T) {
+	s := &internalServer{status: 200, reply: released}
+	file := internalConfig(t, s.serve(t, "tcp", "127.0.0.1:0"), "")
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var stdout, stderr bytes.Buffer
+	code := publishFrom(null, []string{"-config", file, "clock"}, &stdout, &stderr)
+	want := "cometproxy publish: standard input: the message is empty; give '' as BODY if that is meant\n"
+	if code != exitFailed || stdout.Len() > 0 || stderr.String() != want || s.path != "" {
+		t.Errorf("exit %d, %q, %q, path %q", code, stdout.String(), stderr.String(), s.path)
+	}
+	if code, _, stderr := invoke("publish", "-config", file, "clock", ""); code != exitOK || s.path == "" || s.body != "" {
+		t.Errorf("exit %d, %q, path %q", code, stderr, s.path)
+	}
+}
+
 func TestPublishElsewhere(t *testing.T) {
 	s := &internalServer{status: 200, reply: released}
 	address := s.serve(t, "tcp", "127.0.0.1:0")

@@ -7,6 +7,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"cometproxy/cmd/cometproxy/internal/terminal"
 )
 
 // New makes a logger that writes to out. Level is debug, info, warn or error;
@@ -19,7 +21,7 @@ func New(level, format string, out *os.File) (*zap.Logger, zap.AtomicLevel, erro
 	}
 	if format == "auto" {
 		format = "json"
-		if isTerminal(out) {
+		if terminal.Is(out) {
 			format = "console"
 		}
 	}
@@ -40,10 +42,4 @@ func New(level, format string, out *os.File) (*zap.Logger, zap.AtomicLevel, erro
 	}
 	core := zapcore.NewCore(encoder, zapcore.Lock(out), atomic)
 	return zap.New(core, zap.ErrorOutput(zapcore.Lock(out))), atomic, nil
-}
-
-// isTerminal is also true of /dev/null, where it does not matter.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -1,0 +1,7 @@
+//go:build darwin || freebsd
+
+package terminal
+
+import "syscall"
+
+const getAttributes = syscall.TIOCGETA
