@@ -178,17 +178,40 @@ func checkBothListen(public, internal *section, c *Config) {
 	if !public.ok("listen") || !internal.ok("listen") {
 		return
 	}
-	for _, p := range c.Public.Listen {
-		for i, in := range c.Internal.Listen {
+	for i, p := range c.Public.Listen {
+		for j, in := range c.Internal.Listen {
 			port := portOf(in)
 			if port == "0" || port == "" || portOf(p) != port {
 				continue
 			}
+			// Told of the internal one, unless only the public one is in the file.
+			mine, item, own, other, free := internal, j, in, "[public] listen", "127.0.0.1:5561"
+			theirs := p
+			if public.given["listen"] && !internal.given["listen"] {
+				mine, item, own, other, free = public, i, p, "[internal] listen (the default)", "127.0.0.1:8000"
+				theirs = in
+			} else if !public.given["listen"] {
+				other += " (the default)"
+			}
 			if p == in {
-				internal.itemProblem("listen", i, "%s is also [public] listen: give the internal listener a port of its own, like \"127.0.0.1:5561\"", quoted(in))
+				mine.itemProblem("listen", item, "%s is also %s: give each a port of its own, here %s", quoted(own), other, quoted(unused(free, c)))
 				continue
 			}
-			internal.itemWarn("listen", i, "%s has the same port as [public] listen %s: one may shut the other out, and they are easily mistaken", quoted(in), quoted(p))
+			mine.itemWarn("listen", item, "%s has the same port as %s %s: one may shut the other out, and they are easily mistaken", quoted(own), other, quoted(theirs))
 		}
 	}
+}
+
+// unused is the address, with the next port that neither listener has.
+func unused(address string, c *Config) string {
+	host, port, _ := net.SplitHostPort(address)
+	n, _ := strconv.Atoi(port)
+	taken := make(map[string]bool)
+	for _, a := range append(c.Public.Listen[:len(c.Public.Listen):len(c.Public.Listen)], c.Internal.Listen...) {
+		taken[portOf(a)] = true
+	}
+	for taken[strconv.Itoa(n)] {
+		n++
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n))
 }
