@@ -13,6 +13,7 @@ type reader struct {
 
 	config   *Config
 	problems Problems
+	lost     map[string]bool // tables that stand many times, found inside of another
 }
 
 func (r *reader) add(line int, key, text string) {
@@ -84,7 +85,7 @@ func (r *reader) table(path string, raw map[string]any, at *node, t *target) *se
 		s.given[name] = true
 		k := keyOf[join(path, name)]
 		if k == nil {
-			if tableKeys[join(path, name)] == nil {
+			if tableKeys[join(path, name)] == nil && !s.misplaced(name, raw[name]) {
 				s.unknown(name)
 			}
 			continue
@@ -138,6 +139,21 @@ func (s *section) unknown(name string) {
 	s.r.add(line, join(s.path, shown), text)
 }
 
+// misplaced reports a list of backends or routes that got into the table before it.
+func (s *section) misplaced(name string, v any) bool {
+	switch v.(type) {
+	case []any, []map[string]any:
+	default:
+		return false
+	}
+	if s.path == "" || !repeated[name] {
+		return false
+	}
+	s.r.lost[name] = true
+	s.problem(name, "in TOML the lines after %s belong to it: move \"%s = ...\" above the first [table], or write [[%s]]", header(s.path), name, name)
+	return true
+}
+
 // homes are the headers of the tables that have a key of this name.
 func homes(name string) []string {
 	var found []string
@@ -167,7 +183,7 @@ func headers(tables []string) []string {
 
 // read walks the whole file.
 func (r *reader) read(raw map[string]any, at *node) {
-	r.config = new(Config)
+	r.config, r.lost = new(Config), make(map[string]bool)
 	root := &section{r: r, at: at, given: make(map[string]bool), bad: make(map[string]bool)}
 	for _, name := range sortedNames(raw) {
 		if tableKeys[name] == nil {

@@ -46,12 +46,12 @@ func (r *reader) routes(tables []rawTable, backends []*readBackend, root *node) 
 
 // impliedRoute sends everything to the only backend.
 func (r *reader) impliedRoute(backends []*readBackend, root *node) {
-	if root.kids["route"] != nil {
+	if root.kids["route"] != nil || r.lost["route"] {
 		return // it has a problem of its own
 	}
 	switch len(backends) {
 	case 0:
-		if root.kids["backend"] == nil {
+		if root.kids["backend"] == nil && !r.lost["backend"] {
 			r.add(1, "route", "there is no route and no backend: add [[backend]] with name and urls to forward to an app, or [[route]] with path and channels to hold")
 		}
 	case 1:
@@ -203,6 +203,7 @@ func checkTarget(s *section, route *Route, backends []*readBackend) {
 		names = append(names, b.name)
 	}
 	switch {
+	case s.r.lost["backend"]: // it may be one of these
 	case len(names) == 0:
 		s.problem("backend", "there is no backend %s: add [[backend]] with name = %s and urls", quoted(route.Backend), quoted(route.Backend))
 	default:
