@@ -139,7 +139,7 @@ func Load(path string) (*Config, Problems) {
 	case err == nil:
 		return Parse(path, text)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, Problems{{File: path, Text: "there is no such file: write one (config.example.toml lists every key), or name another with -config FILE"}}
+		return nil, Problems{{File: path, Text: "there is no such file: write one (cometproxy help config lists every key), or name another with -config FILE"}}
 	default:
 		return nil, Problems{{File: path, Text: fmt.Sprintf("cannot be read: %s", plainError(err))}}
 	}
