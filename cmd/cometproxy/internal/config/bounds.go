@@ -16,16 +16,16 @@ func checkBounds(found map[string]*section, c *Config) {
 		if !publish.given[name] {
 			name = "max_request"
 		}
-		publish.problem(name, "a message of max_bytes = %s does not fit into a request of max_request = %s: raise max_request or lower max_bytes", quoted(formatSize(c.Publish.MaxBytes)), quoted(formatSize(c.Publish.MaxRequest)))
+		publish.problem(name, "a message of max_bytes = %s does not fit into a request of max_request = %s: raise max_request or lower max_bytes", publish.written("max_bytes"), publish.written("max_request"))
 		return
 	}
 	if h := c.History; history.ok("bytes", "messages") && h.Bytes > 0 && h.Messages > 0 && h.Bytes < c.Publish.MaxBytes {
 		name := "bytes"
 		if !history.given[name] {
-			publish.warn("max_bytes", "the largest message fills a channel's window ([history] bytes = %s) alone, and older ones are gaps: raise bytes", quoted(formatSize(h.Bytes)))
+			publish.warn("max_bytes", "the largest message fills a channel's window, [history] bytes = %s, alone, and older ones are gaps: raise bytes", history.written("bytes"))
 			return
 		}
-		history.warn(name, "the largest message ([publish] max_bytes = %s) fills the window alone, and older ones are gaps: raise bytes or lower max_bytes", quoted(formatSize(c.Publish.MaxBytes)))
+		history.warn(name, "the largest message, [publish] max_bytes = %s, fills the window alone, and older ones are gaps: raise bytes or lower max_bytes", publish.written("max_bytes"))
 	}
 }
 
@@ -41,14 +41,14 @@ func checkHold(s *section, h *Hold) {
 		if !s.given[name] {
 			name = "max_timeout"
 		}
-		s.problem(name, "timeout = %s is above max_timeout = %s: raise max_timeout or lower timeout", quoted(formatDuration(h.Timeout)), quoted(formatDuration(h.MaxTimeout)))
+		s.problem(name, "timeout = %s is above max_timeout = %s: raise max_timeout or lower timeout", s.written("timeout"), s.written("max_timeout"))
 		return
 	}
 	if h.MaxTimeout > usualCut {
 		s.warn("max_timeout", "many proxies and load balancers cut a request that is silent for 60s (nginx, Apache, AWS, some after 30s): keep it at 60s unless you know every hop")
 	}
 	if h.Timeout < time.Second {
-		s.warn("timeout", "every client asks again after %s: each poll costs a request, 25s is usual", formatDuration(h.Timeout))
+		s.warn("timeout", "every client asks again after timeout = %s: each poll costs a request, 25s is usual", s.written("timeout"))
 	}
 }
 
@@ -58,7 +58,7 @@ func checkHistory(s *section, h *History) {
 		return
 	}
 	if s.ok("age") && h.Age > 0 && h.Age < 10*time.Second {
-		s.warn("age", "a client that needs longer than %s to come back is told of a gap: a minute or more suits phones", formatDuration(h.Age))
+		s.warn("age", "a client that needs longer than age = %s to come back is told of a gap: a minute or more suits phones", s.written("age"))
 	}
 	if !s.ok("total", "bytes") || h.Total == 0 {
 		return
@@ -69,7 +69,7 @@ func checkHistory(s *section, h *History) {
 		if !s.given[name] {
 			name = "bytes"
 		}
-		s.warn(name, "total = %s has room for fewer than %d full windows of bytes = %s: busy channels push each other's messages out, raise total or lower bytes", quoted(formatSize(h.Total)), windows, quoted(formatSize(h.Bytes)))
+		s.warn(name, "total = %s has room for fewer than %d full windows of bytes = %s: busy channels push each other's messages out, raise total or lower bytes", s.written("total"), windows, s.written("bytes"))
 	} else if h.Bytes == 0 {
 		s.warn("bytes", "no bound per channel: one busy channel can push out the messages of all others")
 	}

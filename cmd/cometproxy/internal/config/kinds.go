@@ -135,10 +135,22 @@ func (k *key) outside(n int64, format func(int64) string) string {
 	return ""
 }
 
+// lonePort is a port that stands for a whole address, or "".
+func lonePort(name string, v any) string {
+	port := fmt.Sprint(v)
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil || name != "listen" {
+		return ""
+	}
+	return port
+}
+
 func (k *key) setTexts(t *target, v any) []fault {
 	name := k.path[strings.LastIndexByte(k.path, '.')+1:]
 	items, ok := v.([]any)
 	if !ok {
+		if port := lonePort(name, v); port != "" {
+			return []fault{{item: -1, text: fmt.Sprintf("is a list of addresses: write %s = [\"127.0.0.1:%s\"]", name, port)}}
+		}
 		if s, inQuotes := v.(string); inQuotes {
 			return []fault{{item: -1, text: fmt.Sprintf("is a list: write %s = [%s]", name, quoted(s))}}
 		}
@@ -148,6 +160,10 @@ func (k *key) setTexts(t *target, v any) []fault {
 	values := make([]string, len(items))
 	for i, item := range items {
 		if values[i], ok = item.(string); !ok {
+			if port := lonePort(name, item); port != "" {
+				faults = append(faults, fault{item: i, text: fmt.Sprintf("has %s in the list: write \"127.0.0.1:%s\"", nameOf(item), port)})
+				continue
+			}
 			faults = append(faults, fault{item: i, text: fmt.Sprintf("has %s in the list: write text in quotes, \"%v\"", nameOf(item), plain(item))})
 		}
 	}

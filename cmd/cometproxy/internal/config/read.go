@@ -25,7 +25,8 @@ type section struct {
 	r     *reader
 	path  string
 	at    *node
-	given map[string]bool // names the file has
+	raw   map[string]any  // what the file has, as it is written
+	given map[string]bool // its names
 	bad   map[string]bool // names that already have a problem
 }
 
@@ -66,6 +67,14 @@ func (s *section) line(name string) int {
 	return s.at.kid(name).line
 }
 
+// written is a value as the file has it, or else its default.
+func (s *section) written(name string) string {
+	if v, there := s.raw[name]; there {
+		return formatTOML(v)
+	}
+	return formatTOML(keyOf[join(s.path, name)].def) + " (the default)"
+}
+
 // ok reports that none of the names has a problem.
 func (s *section) ok(names ...string) bool {
 	for _, name := range names {
@@ -79,7 +88,7 @@ func (s *section) ok(names ...string) bool {
 // table fills t from the table raw, and reports what it does not know. Tables
 // inside are left to the caller.
 func (r *reader) table(path string, raw map[string]any, at *node, t *target) *section {
-	s := &section{r: r, path: path, at: at, given: make(map[string]bool), bad: make(map[string]bool)}
+	s := &section{r: r, path: path, at: at, raw: raw, given: make(map[string]bool), bad: make(map[string]bool)}
 	setDefaults(t, path)
 	for _, name := range sortedNames(raw) {
 		s.given[name] = true
