@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"cometproxy/cmd/cometproxy/internal/config"
@@ -54,19 +59,32 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() > 0 {
 		return usageError(stderr, "demo", "unexpected %q", flags.Arg(0))
 	}
+	if *public == *internal && !strings.HasSuffix(*public, ":0") {
+		return usageError(stderr, "demo", "-listen and -internal are the same address, %s", *public)
+	}
+	if host, _, err := net.SplitHostPort(*internal); err == nil && !isLoopback(host) {
+		return usageError(stderr, "demo", "-internal: %q has to be loopback, like \"127.0.0.1:5561\": whoever reaches it may publish", *internal)
+	}
 	app, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(stderr, "cometproxy demo: no port for the app: ", err)
 		return exitFailed
 	}
 	c, problems := config.Parse("demo", fmt.Appendf(nil, demoConfig, *public, *internal, app.Addr()))
+	for i := range problems {
+		problems[i].File, problems[i].Line, problems[i].Key = "cometproxy demo", 0, flagFor.Replace(problems[i].Key)
+	}
 	log := openLog(c, problems, stderr)
 	if log == nil {
 		return exitFailed
 	}
 	s, err := start(c, log)
 	if err != nil {
-		fmt.Fprintf(stderr, "cometproxy demo: %v (-listen and -internal choose other addresses)\n", err)
+		fmt.Fprintf(stderr, "cometproxy demo: %s\n", flagFor.Replace(err.Error()))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			other := freeAfter(*public, *internal)
+			fmt.Fprintf(stderr, "Try: cometproxy demo -listen %s -internal %s\n", other, freeAfter(*internal, other))
+		}
 		return exitFailed
 	}
 	wall := &http.Server{Handler: demo.New("http://" + *internal), ReadHeaderTimeout: 10 * time.Second}
@@ -74,4 +92,30 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 	defer wall.Close()
 	fmt.Fprint(stdout, demo.Banner("http://"+*public, "http://"+*internal))
 	return s.untilSignal()
+}
+
+// flagFor turns keys of the configuration into the flags that set them.
+var flagFor = strings.NewReplacer("public.listen", "-listen", "internal.listen", "-internal", "[public] listen", "-listen", "[internal] listen", "-internal")
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
+}
+
+// freeAfter is the address, or one with the first higher port on which one can
+// listen and that taken does not have.
+func freeAfter(address, taken string) string {
+	host, port, _ := net.SplitHostPort(address)
+	_, not, _ := net.SplitHostPort(taken)
+	first, _ := strconv.Atoi(port)
+	for n := first; n < first+100 && n < 1<<16; n++ {
+		next := net.JoinHostPort(host, strconv.Itoa(n))
+		if ln, err := net.Listen("tcp", next); err == nil {
+			ln.Close()
+			if strconv.Itoa(n) != not {
+				return next
+			}
+		}
+	}
+	return address
 }

@@ -83,11 +83,11 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	internal, err := listen(c.Internal.Listen)
+	internal, err := listen(c.Internal.Listen, `"127.0.0.1:%s"`)
 	if err != nil {
 		return nil, fmt.Errorf("internal.listen: %w", err)
 	}
-	public, err := listen(c.Public.Listen)
+	public, err := listen(c.Public.Listen, `":%s" for all`)
 	if err != nil {
 		closeAll(internal)
 		return nil, fmt.Errorf("public.listen: %w", err)
@@ -132,10 +132,15 @@ func (s *server) untilSignal() int {
 	return exitOK
 }
 
-// listen opens listeners, all or none.
-func listen(list []string) (lns []net.Listener, err error) {
+// listen opens listeners, all or none. To whom an address is not this machine's,
+// elsewhere recommends another, given the port.
+func listen(list []string, elsewhere string) (lns []net.Listener, err error) {
 	for _, address := range list {
 		ln, err := listenOne(address)
+		if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			host, port, _ := net.SplitHostPort(address)
+			err = fmt.Errorf("this machine has no address %s; choose one of its own, or %s", host, fmt.Sprintf(elsewhere, port))
+		}
 		if err != nil {
 			closeAll(lns)
 			return nil, err
@@ -153,7 +158,7 @@ func listenOne(address string) (net.Listener, error) {
 	ln, err := net.Listen(network, addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program, or by another cometproxy; end that or choose another address", address)
+		return nil, fmt.Errorf("%s is in use by another program, or by another cometproxy; end that or choose another address%w", address, quiet{err})
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%s may not be opened by this user; choose a port above 1023 or another path", address)
 	case err != nil:
@@ -167,6 +172,12 @@ func listenOne(address string) (net.Listener, error) {
 	}
 	return ln, nil
 }
+
+// quiet is an error that is known to errors.Is and says nothing.
+type quiet struct{ error }
+
+func (quiet) Error() string   { return "" }
+func (q quiet) Unwrap() error { return q.error }
 
 // removeStale removes a socket that a process left behind: nobody answers there.
 func removeStale(path string) {
