@@ -13,10 +13,22 @@ func newFlags(name, usage string, stdout io.Writer) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.Usage = func() {
-		fmt.Fprintf(stdout, "%s\nFlags:\n", strings.TrimSpace(usage)+"\n")
-		flags.VisitAll(func(f *flag.Flag) {
+		fmt.Fprintln(stdout, strings.TrimSpace(usage))
+		width := 0
+		head := func(f *flag.Flag) (string, string) {
 			value, text := flag.UnquoteUsage(f)
-			fmt.Fprintf(stdout, "  %-15s %s\n", strings.TrimSpace("-"+f.Name+" "+value), text)
+			return strings.TrimSpace("-" + f.Name + " " + value), text
+		}
+		flags.VisitAll(func(f *flag.Flag) {
+			name, _ := head(f)
+			width = max(width, len(name))
+		})
+		if width > 0 {
+			fmt.Fprint(stdout, "\nFlags:\n")
+		}
+		flags.VisitAll(func(f *flag.Flag) {
+			name, text := head(f)
+			fmt.Fprintf(stdout, "  %-*s  %s\n", width, name, text)
 		})
 	}
 	return flags

@@ -72,12 +72,22 @@ func commandOf(name string) *command {
 
 // runHelp prints the overview, or the help of one command.
 func runHelp(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 1 && args[0] == "config" {
+	unexpected := func() int {
+		fmt.Fprintf(stderr, "cometproxy help: unexpected %q. Try: cometproxy help %s\n", args[1], args[0])
+		return exitUsage
+	}
+	if len(args) > 0 && args[0] == "config" {
+		if len(args) > 1 {
+			return unexpected()
+		}
 		fmt.Fprint(stdout, config.Reference())
 		return exitOK
 	}
 	if len(args) > 0 {
 		if c := commandOf(args[0]); c != nil {
+			if len(args) > 1 {
+				return unexpected()
+			}
 			return c.run([]string{"-h"}, stdout, stderr)
 		}
 		fmt.Fprintf(stderr, "cometproxy: there is no command %q. Try: cometproxy help\n", args[0])

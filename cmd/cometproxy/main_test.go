@@ -48,6 +48,12 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+	if _, stdout, _ := invoke("version", "-h"); strings.Contains(stdout, "Flags:") {
+		t.Errorf("version has no flags: %s", stdout)
+	}
+	if _, stdout, _ := invoke("demo", "-h"); !strings.Contains(stdout, "  -internal ADDRESS  loopback") || !strings.Contains(stdout, "  -listen ADDRESS    ADDRESS") {
+		t.Errorf("flags are not aligned: %s", stdout)
+	}
 	if code, stdout, _ := invoke("help", "config"); code != exitOK || stdout != config.Reference() {
 		t.Errorf("help config: exit %d, %q", code, stdout)
 	}
@@ -60,6 +66,8 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{[]string{"chekc"}, `no command "chekc"`},
 		{[]string{"help", "chekc"}, `no command "chekc"`},
+		{[]string{"help", "config", "extra"}, `unexpected "extra". Try: cometproxy help config`},
+		{[]string{"help", "serve", "extra"}, `unexpected "extra"`},
 		{[]string{"check", "-cofnig", "x"}, "-cofnig"},
 		{[]string{"check", "x.toml"}, "-config x.toml"},
 		{[]string{"version", "now"}, "now"},

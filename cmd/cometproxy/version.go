@@ -13,7 +13,8 @@ var version string
 const versionUsage = `
 Usage: cometproxy version
 
-Prints the version, the commit it was built from, the Go version and the system.
+Prints the version, the Go version, the system, and the commit, if the build
+recorded it.
 `
 
 // runVersion prints what this binary is.
