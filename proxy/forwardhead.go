@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -22,17 +23,17 @@ func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 	ctx.Request.Header.CopyTo(&f.head)
 	h := &f.head
 	named := connectionTokens(headers(h, "Connection"))
-	if contains(named, "upgrade") {
+	if slices.Contains(named, "upgrade") {
 		upgrade = string(header(h, "Upgrade"))
 	}
 	removeHeaders(h, func(name string) bool {
-		return containsFold(hopByHop, name) || contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
+		return containsFold(hopByHop, name) || slices.Contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
 	})
 	if authority, ok := route.Authority(h.RequestURI()); ok {
 		h.SetHostBytes(authority) // what the route was chosen by
 	}
 	f.addForwarded(ctx)
-	if !contains(named, "cookie") {
+	if !slices.Contains(named, "cookie") {
 		restoreCookies(h)
 	}
 	return upgrade
@@ -110,7 +111,7 @@ func copyAnswerHead(dst, src *fasthttp.ResponseHeader) {
 		}
 	}
 	for k, v := range src.All() {
-		if name := string(k); !containsFold(hopByHop, name) && !contains(named, strings.ToLower(name)) {
+		if name := string(k); !containsFold(hopByHop, name) && !slices.Contains(named, strings.ToLower(name)) {
 			dst.AddBytesKV(k, v)
 		}
 	}
@@ -140,20 +141,6 @@ func connectionTokens(values [][]byte) (tokens []string) {
 	return tokens
 }
 
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
-}
-
 func containsFold(list []string, s string) bool {
-	for _, l := range list {
-		if strings.EqualFold(l, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
 }
