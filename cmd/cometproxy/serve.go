@@ -70,9 +70,10 @@ func openLog(c *config.Config, problems config.Problems, stderr io.Writer) *zap.
 
 // A server is a running proxy with its listeners.
 type server struct {
-	proxy  *proxy.Proxy
-	log    *zap.Logger
-	config *config.Config
+	proxy   *proxy.Proxy
+	log     *zap.Logger
+	config  *config.Config
+	signals chan os.Signal
 }
 
 // start brings a configuration to life: the internal listeners first, so that
@@ -97,6 +98,8 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 		closeAll(append(public, internal...))
 		return nil, err
 	}
+	signals := make(chan os.Signal, 2) // before there is a client that could be cut off
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	p.Serve(public, internal)
 	log.Info("cometproxy is up", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),
 		zap.Int("clients_at_most", room.connections), zap.Int("open_files_limit", room.files),
@@ -104,19 +107,17 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	for _, w := range room.warnings {
 		log.Warn(w)
 	}
-	return &server{p, log, c}, nil
+	return &server{p, log, c, signals}, nil
 }
 
 // untilSignal runs until SIGTERM or SIGINT, and ends in order.
 func (s *server) untilSignal() int {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	first := <-signals
+	first := <-s.signals
 	s.log.Info("ending: parked polls are answered now, active requests may finish; a second signal ends at once",
 		zap.Stringer("signal", first), zap.Duration("grace", s.config.Shutdown.Grace))
 	hurry := make(chan struct{})
 	go func() {
-		<-signals
+		<-s.signals
 		close(hurry)
 		time.Sleep(time.Second)
 		os.Exit(exitFailed) // whatever Shutdown still waits for
