@@ -106,9 +106,9 @@ func need(t *testing.T, program string) string {
 		return path
 	}
 	if os.Getenv("COMETPROXY_NO_SKIP") == "1" {
-		t.Fatalf("%s is missing", program)
+		t.Fatalf("%s is missing: apt-get install %[1]s", program)
 	}
-	t.Skipf("%s is missing", program)
+	t.Skipf("%s is missing: apt-get install %[1]s", program)
 	return ""
 }
 
