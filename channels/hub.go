@@ -145,7 +145,7 @@ func (h *Hub) Cursor(number uint64) Cursor { return Cursor{h.epoch, number} }
 // Position is the number up to which everything has been published.
 func (h *Hub) Position() uint64 { return h.counter.Load() }
 
-// expire drops what is too old in an entry's window. The lock of s is held.
+// expireLocked drops what is too old in an entry's window. The lock of s is held.
 func (h *Hub) expireLocked(s *shard, e *entry, now int64) {
 	if h.options.Age < 0 {
 		return

@@ -41,20 +41,13 @@ func (a *answer) with(own, scratch []byte) []byte {
 
 // buildAnswer writes an answer for a client that was held.
 func (p *Proxy) buildAnswer(e *channels.Ending, s shape) answer {
-	var body []byte
-	status := "200 OK"
-	switch {
-	case s&shapeRaw != 0 && len(e.Messages) == 0, e.Empty():
-		status = "204 No Content"
-	case s&shapeRaw != 0:
-		body = e.Messages[0].Data.(*payload).body
-	default:
-		body = p.appendBody(nil, e)
-	}
+	status, body := p.content(e, s)
 	b := make([]byte, 0, 384+len(body))
-	b = append(b, "HTTP/1.1 "...)
-	b = append(b, status...)
-	b = append(b, "\r\n"...)
+	if status == fasthttp.StatusOK {
+		b = append(b, "HTTP/1.1 200 OK\r\n"...)
+	} else {
+		b = append(b, "HTTP/1.1 204 No Content\r\n"...)
+	}
 	if !p.opts.NoDate {
 		b = append(b, "Date: "...)
 		b = fasthttp.AppendHTTPDate(b, time.Now())
@@ -73,7 +66,7 @@ func (p *Proxy) buildAnswer(e *channels.Ending, s shape) answer {
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
 	split := len(b)
-	if status == "200 OK" {
+	if status == fasthttp.StatusOK {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, int64(len(body)), 10)
 		b = append(b, "\r\n"...)
@@ -86,14 +79,21 @@ func (p *Proxy) buildAnswer(e *channels.Ending, s shape) answer {
 func (p *Proxy) writeAnswer(ctx *fasthttp.RequestCtx, e *channels.Ending, s shape) {
 	r := &ctx.Response
 	p.eachHeader(e, s, r.Header.Add)
+	status, body := p.content(e, s)
+	r.SetStatusCode(status)
+	r.SetBodyRaw(body)
+}
+
+// content is an answer's status, 200 or 204, and its body. A raw answer has one
+// message; a gap alone is told in its head.
+func (p *Proxy) content(e *channels.Ending, s shape) (status int, body []byte) {
 	switch {
-	case s&shapeRaw != 0 && len(e.Messages) == 0, e.Empty():
-		r.SetStatusCode(fasthttp.StatusNoContent)
+	case e.Empty(), s&shapeRaw != 0 && len(e.Messages) == 0:
+		return fasthttp.StatusNoContent, nil
 	case s&shapeRaw != 0:
-		r.SetBodyRaw(e.Messages[0].Data.(*payload).body)
-	default:
-		r.SetBodyRaw(p.appendBody(nil, e))
+		return fasthttp.StatusOK, e.Messages[0].Data.(*payload).body
 	}
+	return fasthttp.StatusOK, p.appendBody(nil, e)
 }
 
 // eachHeader calls add for each header line that an answer to a poll has

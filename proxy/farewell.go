@@ -63,7 +63,7 @@ func (f *farewell) drop() {}
 
 func (f *farewell) run(conn park.Conn) {
 	defer f.proxy.active.Done()
-	defer f.proxy.recoverHold(conn.ID())
+	defer f.proxy.recoverConn(conn.ID())
 	raw := conn.Raw()
 	defer raw.Close()
 	if write(raw, f.answer) == nil {

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
 	"cometproxy/channels"
 	"cometproxy/park"
 )
@@ -125,11 +123,4 @@ func (p *Proxy) recycle(h *hold) {
 	p.hub.Free(&h.waiter)
 	h.own = nil
 	holds.Put(h)
-}
-
-// abandon ends a claimed hold of which a panic was caught: without an answer.
-func (p *Proxy) abandon(conn park.ID, caught any) {
-	p.log.Error("a panic was caught while a hold was answered; its connection is closed",
-		zap.Any("panic", caught), zap.StackSkip("stack", 1))
-	p.lot.Close(conn)
 }

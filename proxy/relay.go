@@ -87,11 +87,11 @@ func (r *relay) drop() { r.close() }
 func (r *relay) run(conn park.Conn, carried []byte) {
 	p := r.proxy
 	defer p.active.Done()
-	defer p.recoverHold(conn.ID())
+	defer p.recoverConn(conn.ID())
 	defer r.close()
 	raw := conn.Raw()
 	input := &keptInput{conn: raw, stopping: make(chan struct{}), done: make(chan struct{}), bytes: carried, broken: r.x.Cancel}
-	go func() { defer p.recoverHold(conn.ID()); input.read() }()
+	go func() { defer p.recoverConn(conn.ID()); input.read() }()
 	err := r.send(raw)
 	carried, alive := input.stop()
 	r.close()

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"cometproxy/channels"
-	"cometproxy/park"
 )
 
 // slice is how many holds of one release are answered in a turn.
@@ -128,13 +127,7 @@ func (r *releaser) take(turn *[slice]*channels.Waiter) (rel *release, n int) {
 // connection and nobody else anything.
 func (r *releaser) answer(h *hold, rel *release) {
 	conn := h.conn
-	defer r.proxy.recoverHold(conn)
+	defer r.proxy.recoverConn(conn)
 	r.proxy.fault("release")
 	r.proxy.finish(h, rel)
-}
-
-func (p *Proxy) recoverHold(conn park.ID) {
-	if caught := recover(); caught != nil {
-		p.abandon(conn, caught)
-	}
 }

@@ -51,7 +51,7 @@ func (t *tunnel) drop() { t.app.Close() }
 func (t *tunnel) run(conn park.Conn, carried []byte) {
 	p := t.proxy
 	defer p.tunnels.Add(-1)
-	defer p.recoverHold(conn.ID())
+	defer p.recoverConn(conn.ID())
 	defer p.lot.Close(conn.ID())
 	defer t.app.Close()
 	client := conn.Raw()
@@ -64,9 +64,9 @@ func (t *tunnel) run(conn park.Conn, carried []byte) {
 	client.SetDeadline(time.Time{})
 	t.app.SetDeadline(time.Time{})
 	var both sync.WaitGroup
-	both.Go(func() { defer p.recoverHold(conn.ID()); pipe(t.app, client) })
+	both.Go(func() { defer p.recoverConn(conn.ID()); pipe(t.app, client) })
 	both.Go(func() {
-		defer p.recoverHold(conn.ID())
+		defer p.recoverConn(conn.ID())
 		pipe(client, t.app)
 		client.SetReadDeadline(time.Now().Add(tunnelEnd))
 	})
