@@ -140,12 +140,15 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	p.Drain()
 	grace := time.NewTimer(p.opts.Grace)
 	defer grace.Stop()
+	late := 0 // requests that had their time
 	select {
 	case <-p.active.idle():
 	case <-grace.C:
+		late = p.active.count()
 	case <-hurry:
+		late = p.active.count()
 	}
-	p.awaitWrites(hurry)
+	p.awaitWrites(int64(late), hurry)
 	cut = p.active.count()
 	p.state.Store(stateStopped)
 	// Handlers notice that Shut has closed their clients' connections, but not
@@ -164,13 +167,15 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 
 // awaitWrites gives answers that are decided time to be written: the HTTP server
 // writes after the handler, and finishers write what a socket did not take at
-// once. Connections that only linger are given back to the lot meanwhile.
-func (p *Proxy) awaitWrites(hurry <-chan struct{}) {
+// once. Connections that only linger are given back to the lot meanwhile, and a
+// request that just came on one of them is answered. Those that are late are not
+// waited for.
+func (p *Proxy) awaitWrites(late int64, hurry <-chan struct{}) {
 	end := time.NewTimer(2 * linger)
 	defer end.Stop()
 	for {
 		st := p.lot.Stats()
-		if st.Finishing == 0 && st.Active <= p.tunnels.Load()+int64(p.active.count()) {
+		if st.Finishing == 0 && st.Active <= p.tunnels.Load()+late {
 			return
 		}
 		tick := time.NewTimer(5 * time.Millisecond)
