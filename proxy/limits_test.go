@@ -254,6 +254,9 @@ func readUntilTheEnd(c *client, pipelining bool) error {
 			}
 			next = n + 1
 		}
+		if gap { // what it lost may reach up to its cursor, beyond the last it got
+			next = -1
+		}
 		if last {
 			if _, err := c.br.ReadByte(); err != io.EOF {
 				return fmt.Errorf("after the last answer: %v", err)
