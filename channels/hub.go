@@ -37,6 +37,11 @@ type Options struct {
 	Keys   int
 	KeyAge time.Duration
 
+	// IDs (default 250,000) and IDAge (default 60 s) are the same for the ids
+	// that PublishNew remembers.
+	IDs   int
+	IDAge time.Duration
+
 	// Epoch is the hub's; default a random one.
 	Epoch uint64
 
@@ -68,7 +73,8 @@ type Hub struct {
 	seed    maphash.Seed
 	start   time.Time
 	shards  []shard
-	keys    keys
+	keys    keys[[32]byte] // of PublishOnce, each with a digest
+	ids     keys[struct{}] // of PublishNew
 
 	counter atomic.Uint64 // last number drawn; drawn under a shard's lock only
 	stats   counters
@@ -93,6 +99,7 @@ func New(o Options) *Hub {
 		s.recent.older, s.recent.newer = &s.recent, &s.recent
 	}
 	h.keys.init(o.Keys, o.KeyAge)
+	h.ids.init(o.IDs, o.IDAge)
 	return h
 }
 
@@ -105,6 +112,7 @@ func (o Options) resolved() Options {
 	or(&o.Messages, 100)
 	or(&o.Tombstones, 1_000_000)
 	or(&o.Keys, 100_000)
+	or(&o.IDs, 250_000)
 	or(&o.Shards, 64)
 	if o.Bytes == 0 {
 		o.Bytes = 1 << 20
@@ -117,6 +125,9 @@ func (o Options) resolved() Options {
 	}
 	if o.KeyAge == 0 {
 		o.KeyAge = 5 * time.Minute
+	}
+	if o.IDAge == 0 {
+		o.IDAge = time.Minute
 	}
 	for o.Epoch == 0 {
 		var b [8]byte
@@ -141,6 +152,15 @@ func (h *Hub) shardOf(name string) (*shard, uint64) {
 
 // Cursor is the cursor at a number of this hub.
 func (h *Hub) Cursor(number uint64) Cursor { return Cursor{h.epoch, number} }
+
+// Number is the position of a cursor; not ok if the cursor is of another epoch
+// or from the future.
+func (h *Hub) Number(c Cursor) (number uint64, ok bool) {
+	if c.Epoch != h.epoch || c.Number > h.counter.Load() {
+		return 0, false
+	}
+	return c.Number, true
+}
 
 // Position is the number up to which everything has been published.
 func (h *Hub) Position() uint64 { return h.counter.Load() }
@@ -180,11 +200,12 @@ func (h *Hub) boundLocked(s *shard, e *entry) {
 	}
 }
 
-// Sweep drops windows and idempotency keys that are over their age, so that
+// Sweep drops windows, idempotency keys and ids that are over their age, so that
 // channels nobody asks for any more give their memory back. Call it now and
 // then; it holds no lock for longer than a few hundred channels take.
 func (h *Hub) Sweep() {
 	h.keys.sweep(h.clock())
+	h.ids.sweep(h.clock())
 	if h.options.Age < 0 {
 		return
 	}

@@ -3,38 +3,42 @@ package channels
 import (
 	"errors"
 	"sync"
+	"time"
 )
 
 // ErrKeyReused is returned by PublishOnce when a key was used before for
 // something else.
 var ErrKeyReused = errors.New("the idempotency key was used before with another message")
 
-// keys remembers the results of publishes under an idempotency key, the oldest
-// first to go.
-type keys struct {
+// keys remembers the results of publishes under a key that their publisher
+// chose, the oldest first to go. D is what else is remembered of a message.
+type keys[D any] struct {
 	limit int   // static, as is age
 	age   int64 // ns
 
 	mu      sync.Mutex // guards what follows; never held together with a shard's
-	records map[keyName]*keyRecord
-	order   []*keyRecord // oldest first, from head
+	records map[keyName]*keyRecord[D]
+	order   []*keyRecord[D] // oldest first, from head
 	head    int
 	evicted uint64 // forgotten before their age because there were too many
 }
 
 type keyName struct{ channel, key string }
 
-type keyRecord struct {
+// A keyRecord is made for 80 bytes, with no digest: hundreds of thousands are
+// kept. Hence the WaitGroup, which is smaller than a channel, and the digest in
+// front, where it takes no room if it has no size.
+type keyRecord[D any] struct {
+	digest D // static, as are name and at
 	name   keyName
-	digest [32]byte
 	at     int64
-	done   chan struct{} // closed when result is set
-	result Result        // written once before done is closed
+	done   sync.WaitGroup // for result
+	result Result         // written once before done
 }
 
-func (k *keys) init(limit int, age interface{ Nanoseconds() int64 }) {
-	k.limit, k.age = limit, age.Nanoseconds()
-	k.records = make(map[keyName]*keyRecord)
+func (k *keys[D]) init(limit int, age time.Duration) {
+	k.limit, k.age = limit, int64(age)
+	k.records = make(map[keyName]*keyRecord[D])
 }
 
 // PublishOnce publishes, unless the key was used on the same channel before and
@@ -44,27 +48,55 @@ func (k *keys) init(limit int, age interface{ Nanoseconds() int64 }) {
 func (h *Hub) PublishOnce(it Item, key string, digest [32]byte) (r Result, repeated bool, err error) {
 	rec, mine := h.keys.take(keyName{it.Channel, key}, digest, h.clock())
 	if mine {
-		defer close(rec.done) // even if the Receiver panics: nobody waits for ever
-		rec.result = h.Publish(it)
-		return rec.result, false, nil
+		return rec.publish(h, it), false, nil
 	}
 	if rec.digest != digest {
 		return Result{}, false, ErrKeyReused
 	}
-	<-rec.done
-	return rec.result, true, nil
+	return rec.wait(), true, nil
+}
+
+// PublishNew publishes, unless a message with the same ID was published to the
+// same channel by PublishNew before and is still remembered: then it does
+// nothing, whatever the message is, and returns that one's result. Of several at
+// one time with one id, one publishes and the others wait for it. A message
+// without an ID is always new.
+func (h *Hub) PublishNew(it Item) (r Result, repeated bool) {
+	if it.ID == "" {
+		return h.Publish(it), false
+	}
+	rec, mine := h.ids.take(keyName{it.Channel, it.ID}, struct{}{}, h.clock())
+	if mine {
+		return rec.publish(h, it), false
+	}
+	h.stats.repeated.Add(1)
+	return rec.wait(), true
+}
+
+// publish completes a record that the caller has made.
+func (rec *keyRecord[D]) publish(h *Hub, it Item) Result {
+	defer rec.done.Done() // even if the Receiver panics: nobody waits for ever
+	rec.result = h.Publish(it)
+	return rec.result
+}
+
+// wait waits for the result of a record that somebody else has made.
+func (rec *keyRecord[D]) wait() Result {
+	rec.done.Wait()
+	return rec.result
 }
 
 // take finds the record of a key, or makes it: then it is the caller's to
 // complete.
-func (k *keys) take(name keyName, digest [32]byte, now int64) (rec *keyRecord, mine bool) {
+func (k *keys[D]) take(name keyName, digest D, now int64) (rec *keyRecord[D], mine bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.expireLocked(now)
 	if rec = k.records[name]; rec != nil {
 		return rec, false
 	}
-	rec = &keyRecord{name: name, digest: digest, at: now, done: make(chan struct{})}
+	rec = &keyRecord[D]{name: name, digest: digest, at: now}
+	rec.done.Add(1)
 	if k.limit <= 0 {
 		return rec, true
 	}
@@ -77,33 +109,33 @@ func (k *keys) take(name keyName, digest [32]byte, now int64) (rec *keyRecord, m
 	return rec, true
 }
 
-func (k *keys) expireLocked(now int64) {
+func (k *keys[D]) expireLocked(now int64) {
 	for k.expiredLocked(now) {
 		k.dropOldestLocked()
 	}
 }
 
 // expiredLocked reports that the oldest is over its age.
-func (k *keys) expiredLocked(now int64) bool {
+func (k *keys[D]) expiredLocked(now int64) bool {
 	return k.age >= 0 && k.head < len(k.order) && now-k.order[k.head].at > k.age
 }
 
-func (k *keys) dropOldestLocked() {
+func (k *keys[D]) dropOldestLocked() {
 	delete(k.records, k.order[k.head].name)
 	k.order[k.head] = nil
 	k.head++
 	if k.head > 64 && k.head > len(k.order)/2 {
-		k.order = append([]*keyRecord(nil), k.order[k.head:]...)
+		k.order = append([]*keyRecord[D](nil), k.order[k.head:]...)
 		k.head = 0
 	}
 }
 
-func (k *keys) sweep(now int64) {
+func (k *keys[D]) sweep(now int64) {
 	for k.sweepSome(now) {
 	}
 }
 
-func (k *keys) sweepSome(now int64) (more bool) {
+func (k *keys[D]) sweepSome(now int64) (more bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for range 256 {
@@ -115,7 +147,7 @@ func (k *keys) sweepSome(now int64) (more bool) {
 	return true
 }
 
-func (k *keys) counts() (kept int, evicted uint64) {
+func (k *keys[D]) counts() (kept int, evicted uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.records), k.evicted

@@ -17,13 +17,21 @@ type Query struct {
 	Channels    []string // each once
 	Accepts     Forms    // 0 means Native
 	Start       Start
-	Cursor      Cursor // for After
-	MaxMessages int    // at most so many, 0 for no bound
-	MaxBytes    int    // of their sizes together, but one message at least; 0 for no bound
+	Cursor      Cursor   // for After
+	From        []uint64 // for After: a position of this hub for each channel, in place of Cursor; nil for none
+	MaxMessages int      // at most so many, 0 for no bound
+	MaxBytes    int      // of their sizes together, but one message at least; 0 for no bound
 }
 
 // Look returns what there is. A cursor that is not of this hub's epoch, or from
-// its future, is a gap on every channel, with all that is kept.
+// its future, is a gap on every channel, with all that is kept; so is a position
+// of From from its future, on its channel.
+//
+// The cursor of the answer is one for all channels, also after a look From
+// several positions. If the answer was cut at a limit it may lie below some of
+// them: a look after it repeats what these channels had up to their position,
+// and may tell of a gap there. Who wants neither looks next From the larger of
+// the two, channel by channel.
 func (h *Hub) Look(q *Query) Ending {
 	l := look{hub: h, accepts: q.accepts(), upTo: h.counter.Load(), maxMessages: q.MaxMessages, maxBytes: q.MaxBytes}
 	switch {
@@ -31,12 +39,15 @@ func (h *Hub) Look(q *Query) Ending {
 		return Ending{Cursor: l.upTo}
 	case q.Start == Earliest:
 		l.noGaps = true
-	case q.Cursor.Epoch != h.epoch || q.Cursor.Number > l.upTo:
+	case q.From == nil && q.Cursor.Epoch != h.epoch:
 		l.foreign = true
 	default:
-		l.after = q.Cursor.Number
+		l.from(q.Cursor.Number)
 	}
-	for _, name := range q.Channels {
+	for i, name := range q.Channels {
+		if q.Start == After && q.From != nil {
+			l.from(q.From[i])
+		}
 		l.channel(name)
 	}
 	e := l.done()
@@ -53,6 +64,30 @@ func (q *Query) accepts() Forms {
 	return q.Accepts
 }
 
+// PositionOf is the number of the newest message kept of a channel that has this
+// id; not ok if none has, as none has "". It goes through what is kept from the
+// newest on, and makes no entry.
+//
+// A look From the number that does not tell of a gap has all that was published
+// after that message.
+func (h *Hub) PositionOf(channel, id string) (number uint64, ok bool) {
+	s, _ := h.shardOf(channel)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[channel]
+	if e == nil || id == "" {
+		return 0, false
+	}
+	h.expireLocked(s, e, h.clock())
+	defer s.settle(e)
+	for i := e.window.count - 1; i >= 0; i-- {
+		if m := e.window.at(i); m.ID == id {
+			return m.Number, true
+		}
+	}
+	return 0, false
+}
+
 // look collects what is in (after, upTo] of one channel after the other.
 type look struct {
 	hub         *Hub
@@ -61,11 +96,19 @@ type look struct {
 	maxMessages int
 	maxBytes    int
 	noGaps      bool
-	foreign     bool // the cursor proves nothing: a gap everywhere
+	foreign     bool // the position proves nothing: a gap, whatever was lost
 
 	found    []*Message
 	gaps     []string
 	channels int
+}
+
+// from sets the position from which the next channels are looked at.
+func (l *look) from(number uint64) {
+	l.after, l.foreign = number, number > l.upTo
+	if l.foreign {
+		l.after = 0
+	}
 }
 
 // channel looks at one channel, under its shard's lock. It makes no entry.

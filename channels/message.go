@@ -5,10 +5,13 @@ package channels
 type Forms uint8
 
 // The forms. A native poll accepts Native; a hold that an application asked for
-// accepts HTTPResponse. Later transports add theirs.
+// accepts HTTPResponse. Nobody accepts HTTPStream and WSMessage yet: a message
+// that has only these is kept for its number and its ID, and releases nobody.
 const (
 	Native Forms = 1 << iota
 	HTTPResponse
+	HTTPStream
+	WSMessage
 )
 
 // A Message is one thing that was published. Nothing in it changes after it has
@@ -16,6 +19,7 @@ const (
 type Message struct {
 	Number  uint64 // position in the hub; never 0
 	Channel string
+	ID      string // its publisher's name for it, "" if it has none
 	Forms   Forms
 	Data    any // the publisher's; the hub does not look at it
 
@@ -36,9 +40,10 @@ const (
 // An Item is a message to be published.
 type Item struct {
 	Channel string // 1 to 255 bytes; the hub does not check
+	ID      string // the publisher's name for it; "" is none; see PositionOf and PublishNew
 	Forms   Forms  // 0 means Native
 	Data    any
-	Size    int // bytes, for the bounds of windows and answers
+	Size    int // bytes with those of ID, for the bounds of windows and answers
 }
 
 // A Result says what became of a publish.

@@ -6,7 +6,7 @@ func (h *Hub) Publish(it Item) Result {
 	if it.Forms == 0 {
 		it.Forms = Native
 	}
-	m := &Message{Channel: it.Channel, Forms: it.Forms, Data: it.Data, size: it.Size}
+	m := &Message{Channel: it.Channel, ID: it.ID, Forms: it.Forms, Data: it.Data, size: it.Size}
 	s, hash := h.shardOf(it.Channel)
 	e, first, n := h.appendAndClaim(s, hash, m)
 	h.stats.published.Add(1)

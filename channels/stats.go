@@ -8,6 +8,7 @@ type counters struct {
 	published atomic.Uint64
 	evicted   atomic.Uint64
 	gaps      atomic.Uint64
+	repeated  atomic.Uint64
 }
 
 // Stats are counts of one moment, each exact, not one snapshot together. At rest
@@ -18,6 +19,7 @@ type Stats struct {
 	Bytes      int64
 	Tombstones int
 	Keys       int   // idempotency keys remembered
+	IDs        int   // ids remembered
 	Waiting    int64 // waiters prepared and not ended
 
 	// Since the hub began.
@@ -27,6 +29,8 @@ type Stats struct {
 	Gaps        uint64          // looks and endings that told of a gap
 	Evicted     uint64          // messages dropped because of Options.Total
 	KeysEvicted uint64          // keys forgotten before their age
+	IDsEvicted  uint64          // ids forgotten before their age
+	Repeated    uint64          // calls of PublishNew that did nothing
 }
 
 // Stats counts. It takes each shard's lock once, shortly.
@@ -42,6 +46,8 @@ func (h *Hub) Stats() Stats {
 	st.Gaps = h.stats.gaps.Load()
 	st.Evicted = h.stats.evicted.Load()
 	st.Keys, st.KeysEvicted = h.keys.counts()
+	st.IDs, st.IDsEvicted = h.ids.counts()
+	st.Repeated = h.stats.repeated.Load()
 	for i := range h.shards {
 		s := &h.shards[i]
 		s.mu.Lock()

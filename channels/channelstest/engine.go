@@ -17,11 +17,14 @@ type Engine interface {
 	Free(*channels.Waiter)
 	Publish(channels.Item) channels.Result
 	PublishOnce(it channels.Item, key string, digest [32]byte) (r channels.Result, repeated bool, err error)
+	PublishNew(channels.Item) (r channels.Result, repeated bool)
 	Delete(name string) channels.Result
 	Drain()
 	Sweep()
 	Cursor(number uint64) channels.Cursor
+	Number(channels.Cursor) (number uint64, ok bool)
 	Position() uint64
+	PositionOf(channel, id string) (number uint64, ok bool)
 	Info(name string) (channels.Info, bool)
 	List(prefix, after string, limit int) ([]channels.Info, bool)
 	Stats() channels.Stats
