@@ -14,7 +14,7 @@ import (
 // Run runs every scenario of the suite against engines made by new. Those that
 // speak of age run in a bubble of virtual time.
 func Run(t *testing.T, new New) {
-	for _, group := range [][]scenario{looks, parks, endings, deletes, windows, tombstones, totals, once, drains, lists, memory} {
+	for _, group := range [][]scenario{looks, positions, parks, endings, deletes, windows, tombstones, totals, once, ids, drains, lists, memory} {
 		for _, sc := range group {
 			t.Run(sc.name, func(t *testing.T) {
 				if sc.virtual {
