@@ -48,6 +48,46 @@ func BenchmarkPublishToNobody(b *testing.B) {
 	}
 }
 
+// BenchmarkPublishNew shows what an id costs, in time and, while it is
+// remembered, in memory besides the strings.
+func BenchmarkPublishNew(b *testing.B) {
+	const kept = 250_000
+	ids := make([]string, 2*kept)
+	for i := range ids {
+		ids[i] = "id-" + strconv.Itoa(i)
+	}
+	h := channels.New(channels.Options{Messages: -1, IDs: kept})
+	before := heap()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		h.PublishNew(channels.Item{Channel: "a", ID: ids[i%len(ids)], Size: 100})
+	}
+	b.ReportMetric(float64(heap()-before)/float64(h.Stats().IDs), "B/id")
+	runtime.KeepAlive(ids)
+}
+
+// BenchmarkPositionOf looks for an id as far back as an ordinary window goes.
+func BenchmarkPositionOf(b *testing.B) {
+	h := channels.New(channels.Options{})
+	for i := range 100 {
+		h.Publish(channels.Item{Channel: "a", ID: "id-" + strconv.Itoa(i)})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if n, ok := h.PositionOf("a", "id-0"); n != 1 || !ok {
+			b.Fatal(n, ok)
+		}
+	}
+}
+
+// heap is what is in use on the heap after a collection.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 func BenchmarkParkAndPublish(b *testing.B) {
 	for _, n := range []int{1, 3} {
 		b.Run(fmt.Sprintf("channels=%d", n), func(b *testing.B) {

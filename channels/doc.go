@@ -6,9 +6,13 @@
 //
 // A message is immutable and numbered; the numbers of all channels of a hub are
 // drawn from one counter. A cursor is a hub's epoch and a number: the position
-// up to which a client has seen all its channels, whatever they are. A waiter is
-// one parked claim on 1..n channels, released once. The window is what is kept
-// of a channel. A gap says that it cannot be proved that nothing was missed.
+// up to which a client has seen all its channels, whatever they are. An id is
+// what a message's publisher calls it, within its channel: [Hub.PublishNew]
+// publishes each once, and [Hub.PositionOf] finds where it stands, so that who
+// knows ids instead of a cursor looks after a position of its own for each
+// channel ([Query.From]). A waiter is one parked claim on 1..n channels, released
+// once. The window is what is kept of a channel. A gap says that it cannot be
+// proved that nothing was missed.
 //
 // # The one primitive
 //
@@ -55,8 +59,8 @@
 //     its shard's watermark.
 //   - I9 (here) Draining is set under each shard's lock before the shard's
 //     waiters are collected, and read in the critical section of each link.
-//   - I10 Two messages never share a position; a cursor of another epoch, from
-//     the future, or below dropped is a gap.
+//   - I10 Two messages never share a position; a cursor of another epoch, and
+//     any position from the future or below dropped, is a gap.
 //
 // # Why a look is complete
 //

@@ -20,7 +20,9 @@ import (
 // p that goes on from cursor c must hold exactly the messages of its channels
 // in (p, c], in a form the client accepts and in order, except on channels for
 // which it tells of a gap; and a gap must be due to something that was there to
-// be lost.
+// be lost. The same for a query from a position of its own for each channel,
+// which clients find by the ids of the messages that they saw last. Of several
+// publishes of one new id one counts, and the others are told of that one.
 type Model struct {
 	Name     string
 	Options  channels.Options
@@ -38,8 +40,9 @@ type Model struct {
 func (m Model) Run(t *testing.T, new func(o channels.Options, jitter func()) Engine) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	r := &run{Model: m, t: t, published: make(map[string][]logged), deleted: make(map[string][]uint64)}
+	r := &run{Model: m, t: t, published: make(map[string][]logged), deleted: make(map[string][]uint64), ids: make(map[newID]uint64)}
 	r.Options.Receiver = r
+	r.Options.IDs, r.Options.IDAge = 4*m.Ops, -1 // none is forgotten
 	jitter := rand.New(rand.NewPCG(seed, 0))
 	var mu sync.Mutex
 	r.engine = new(r.Options, func() {
@@ -75,8 +78,9 @@ func (m Model) Run(t *testing.T, new func(o channels.Options, jitter func()) Eng
 	for i := range r.answers {
 		r.checkAnswer(&r.answers[i])
 	}
-	t.Logf("%d answers, %d messages published, %d parked, ended by %v",
-		len(r.answers), r.engine.Stats().Published, r.parked.Load(), r.engine.Stats().Ended)
+	st := r.engine.Stats()
+	t.Logf("%d answers, %d messages published, %d repeated, %d parked, ended by %v; %d positions by id",
+		len(r.answers), st.Published, st.Repeated, r.parked.Load(), st.Ended, r.byID.Load())
 }
 
 type run struct {
@@ -87,10 +91,14 @@ type run struct {
 	over   atomic.Bool
 	polls  atomic.Int64
 	parked atomic.Int64
+	byID   atomic.Int64 // positions found by an id
 
 	mu        sync.Mutex // guards what follows
 	published map[string][]logged
 	deleted   map[string][]uint64
+	ids       map[newID]uint64 // what each publish of a new id was told: its number
+	recent    []newID          // ids that were given lately, published or about to be
+	lastID    int
 	answers   []answer
 	idle      []*session // waiters in no use, of any client
 	known     []claim    // waiters and generations seen lately, stale ones too
@@ -101,6 +109,9 @@ type logged struct {
 	number uint64
 	forms  channels.Forms
 }
+
+// newID is an id that is published by PublishNew only.
+type newID struct{ channel, id string }
 
 // answer is what a client got for one query.
 type answer struct {
@@ -184,12 +195,49 @@ func (r *run) publisher(rnd *rand.Rand) {
 			case 1:
 				it.Forms = channels.Native | channels.HTTPResponse
 			}
+			if rnd.IntN(2) == 0 {
+				r.publishNew(rnd, it)
+				continue
+			}
 			res := r.engine.Publish(it)
 			r.mu.Lock()
 			r.published[it.Channel] = append(r.published[it.Channel], logged{res.Number, it.Forms})
 			r.mu.Unlock()
 		}
 	}
+}
+
+// publishNew publishes with an id, now and then one that was given before, maybe
+// by somebody who is at it just now.
+func (r *run) publishNew(rnd *rand.Rand, it channels.Item) {
+	id := r.newID(rnd, it.Channel)
+	it.Channel, it.ID = id.channel, id.id
+	res, repeated := r.engine.PublishNew(it)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !repeated {
+		r.published[it.Channel] = append(r.published[it.Channel], logged{res.Number, it.Forms})
+	}
+	if n := r.ids[id]; n != 0 && n != res.Number {
+		r.t.Errorf("%s of %s is %d and %d", id.id, id.channel, n, res.Number)
+	}
+	r.ids[id] = res.Number
+}
+
+func (r *run) newID(rnd *rand.Rand, channel string) newID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.recent) > 0 && rnd.IntN(4) == 0 {
+		return r.recent[rnd.IntN(len(r.recent))]
+	}
+	r.lastID++
+	id := newID{channel, fmt.Sprint("id", r.lastID/2)} // two of each, maybe on different channels
+	if len(r.recent) < 8 {
+		r.recent = append(r.recent, id)
+	} else {
+		r.recent[rnd.IntN(8)] = id
+	}
+	return id
 }
 
 // meddler does what deadlines, hang-ups and operators do.
@@ -229,6 +277,7 @@ func (r *run) meddler(rnd *rand.Rand) {
 func (r *run) client(rnd *rand.Rand) {
 	q := r.newQuery(rnd)
 	var old []channels.Cursor
+	seen := make(lastSeen)
 	for r.take() && !r.over.Load() {
 		if rnd.IntN(10) == 0 {
 			q = r.newQuery(rnd)
@@ -237,15 +286,50 @@ func (r *run) client(rnd *rand.Rand) {
 		q.MaxBytes = rnd.IntN(2) * rnd.IntN(1000)
 		a := r.poll(rnd, q)
 		r.polls.Add(1)
-		q.Start, q.Cursor = channels.After, r.engine.Cursor(a.ending.Cursor)
+		seen.add(a.ending.Messages)
+		q.Start, q.Cursor, q.From = channels.After, r.engine.Cursor(a.ending.Cursor), nil
 		old = append(old, q.Cursor)
 		if rnd.IntN(20) == 0 { // comes back with what it had some time ago
 			q.Cursor = old[max(0, len(old)-1-rnd.IntN(20))]
+		}
+		if rnd.IntN(3) == 0 {
+			q.From = r.positions(&q, seen)
 		}
 		if rnd.IntN(200) == 0 {
 			q.Cursor.Epoch++
 		}
 	}
+}
+
+// lastSeen is, for each channel, the last message with an id that a client saw.
+type lastSeen map[string]*channels.Message
+
+func (l lastSeen) add(messages []*channels.Message) {
+	for _, m := range messages {
+		if m.ID != "" {
+			l[m.Channel] = m
+		}
+	}
+}
+
+// positions is where a client stands who knows ids: for each channel after the
+// last message with an id that it saw, if that is still kept, else its cursor.
+func (r *run) positions(q *channels.Query, seen lastSeen) (from []uint64) {
+	for _, name := range q.Channels {
+		number := q.Cursor.Number
+		if m := seen[name]; m != nil {
+			n, ok := r.engine.PositionOf(name, m.ID)
+			if ok && n != m.Number {
+				r.t.Errorf("%s of %s was %d, is at %d", m.ID, name, m.Number, n)
+			}
+			if ok {
+				number = n
+				r.byID.Add(1)
+			}
+		}
+		from = append(from, number)
+	}
+	return from
 }
 
 func (r *run) newQuery(rnd *rand.Rand) channels.Query {
@@ -273,7 +357,7 @@ func (r *run) poll(rnd *rand.Rand, q channels.Query) answer {
 		return r.record(a)
 	}
 	r.record(a)
-	a.query.Start, a.parked, a.after = channels.After, true, a.ending.Cursor
+	a.query.Start, a.query.From, a.parked, a.after = channels.After, nil, true, a.ending.Cursor
 	a.query.Cursor = r.engine.Cursor(a.after)
 	s := r.session()
 	gen := r.engine.Prepare(&s.waiter, &q, a.after)
@@ -348,7 +432,7 @@ func (r *run) checkRest() {
 
 func (r *run) checkAnswer(a *answer) {
 	q, e := &a.query, &a.ending
-	foreign := q.Start == channels.After && q.Cursor.Epoch != r.engine.Cursor(0).Epoch
+	foreign := q.Start == channels.After && q.From == nil && q.Cursor.Epoch != r.engine.Cursor(0).Epoch
 	got := make(map[string][]uint64)
 	last := uint64(0)
 	for _, m := range e.Messages {
@@ -361,8 +445,11 @@ func (r *run) checkAnswer(a *answer) {
 	if q.MaxMessages > 0 && len(e.Messages) > q.MaxMessages {
 		r.t.Errorf("%d messages, limit %d", len(e.Messages), q.MaxMessages)
 	}
-	for _, name := range q.Channels {
+	for i, name := range q.Channels {
 		after, gap := a.after, slices.Contains(e.Gaps, name)
+		if q.From != nil {
+			after = q.From[i]
+		}
 		if foreign || q.Start == channels.Earliest {
 			if foreign && !gap {
 				r.t.Errorf("%s: foreign cursor without a gap", name)
