@@ -19,29 +19,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// A publish that panics, as its Receiver may, holds up nobody who repeats it.
-func TestPublishNewAfterAPanic(t *testing.T) {
-	h := New(Options{Receiver: panicking{}})
-	parkOn(t, h, "a")
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("no panic")
-			}
-		}()
-		h.PublishNew(Item{Channel: "a", ID: "x"})
-	}()
-	if _, repeated := h.PublishNew(Item{Channel: "a", ID: "x"}); !repeated {
-		t.Error("published again")
-	}
-}
-
-type panicking struct{}
-
-func (panicking) Released(Batch) { panic("for the test") }
-
-// One that repeats an id comes back to what it repeats when the first one's
-// record was pushed out meanwhile, too.
+// Who repeats an id gets the result of what it repeats even if its record was
+// pushed out before there was a result.
 func TestForgottenWhileItIsPublished(t *testing.T) {
 	var k keys[struct{}]
 	k.init(1, -1)
