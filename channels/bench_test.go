@@ -56,7 +56,7 @@ func BenchmarkPublishNew(b *testing.B) {
 	for i := range ids {
 		ids[i] = "id-" + strconv.Itoa(i)
 	}
-	h := channels.New(channels.Options{Messages: -1, IDs: kept})
+	h := channels.New(channels.Options{IDs: kept})
 	before := heap()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

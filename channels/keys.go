@@ -25,9 +25,9 @@ type keys[D any] struct {
 
 type keyName struct{ channel, key string }
 
-// A keyRecord is made for 80 bytes, with no digest: hundreds of thousands are
-// kept. Hence the WaitGroup, which is smaller than a channel, and the digest in
-// front, where it takes no room if it has no size.
+// A keyRecord takes no more than 80 bytes without a digest: hundreds of thousands
+// are kept. Hence the WaitGroup, which is smaller than a channel, and the digest
+// in front, where it takes no room if it has no size.
 type keyRecord[D any] struct {
 	digest D // static, as are name and at
 	name   keyName
@@ -54,23 +54,6 @@ func (h *Hub) PublishOnce(it Item, key string, digest [32]byte) (r Result, repea
 		return Result{}, false, ErrKeyReused
 	}
 	return rec.wait(), true, nil
-}
-
-// PublishNew publishes, unless a message with the same ID was published to the
-// same channel by PublishNew before and is still remembered: then it does
-// nothing, whatever the message is, and returns that one's result. Of several at
-// one time with one id, one publishes and the others wait for it. A message
-// without an ID is always new.
-func (h *Hub) PublishNew(it Item) (r Result, repeated bool) {
-	if it.ID == "" {
-		return h.Publish(it), false
-	}
-	rec, mine := h.ids.take(keyName{it.Channel, it.ID}, struct{}{}, h.clock())
-	if mine {
-		return rec.publish(h, it), false
-	}
-	h.stats.repeated.Add(1)
-	return rec.wait(), true
 }
 
 // publish completes a record that the caller has made.

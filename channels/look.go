@@ -39,7 +39,7 @@ func (h *Hub) Look(q *Query) Ending {
 		return Ending{Cursor: l.upTo}
 	case q.Start == Earliest:
 		l.noGaps = true
-	case q.From == nil && q.Cursor.Epoch != h.epoch:
+	case q.Cursor.Epoch != h.epoch:
 		l.foreign = true
 	default:
 		l.from(q.Cursor.Number)
@@ -62,30 +62,6 @@ func (q *Query) accepts() Forms {
 		return Native
 	}
 	return q.Accepts
-}
-
-// PositionOf is the number of the newest message kept of a channel that has this
-// id; not ok if none has, as none has "". It goes through what is kept from the
-// newest on, and makes no entry.
-//
-// A look From the number that does not tell of a gap has all that was published
-// after that message.
-func (h *Hub) PositionOf(channel, id string) (number uint64, ok bool) {
-	s, _ := h.shardOf(channel)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.entries[channel]
-	if e == nil || id == "" {
-		return 0, false
-	}
-	h.expireLocked(s, e, h.clock())
-	defer s.settle(e)
-	for i := e.window.count - 1; i >= 0; i-- {
-		if m := e.window.at(i); m.ID == id {
-			return m.Number, true
-		}
-	}
-	return 0, false
 }
 
 // look collects what is in (after, upTo] of one channel after the other.

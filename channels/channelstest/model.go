@@ -1,6 +1,7 @@
 package channelstest
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -428,7 +429,14 @@ func (r *run) checkRest() {
 			seen[l.number] = true
 		}
 	}
+	for id, n := range r.ids {
+		if _, ok := slices.BinarySearchFunc(r.published[id.channel], n, byNumber); !ok {
+			r.t.Errorf("%s of %s is said to be %d, which is none of its channel", id.id, id.channel, n)
+		}
+	}
 }
+
+func byNumber(l logged, number uint64) int { return cmp.Compare(l.number, number) }
 
 func (r *run) checkAnswer(a *answer) {
 	q, e := &a.query, &a.ending
