@@ -27,3 +27,31 @@ func Banner(publicURL, internalURL string) string {
 
 `, strings.TrimRight(publicURL, "/"), strings.TrimRight(internalURL, "/"), channel)
 }
+
+// GripBanner is the same for "demo -grip".
+func GripBanner(publicURL, internalURL string) string {
+	return fmt.Sprintf(`
+  cometproxy demo: a status wall whose app decides who hears what (GRIP)
+
+  Open it twice, the second time in a private window or another browser, so that
+  you can sign in as two people. Post to everybody, or to one of them:
+
+      %[1]s/
+
+  From a terminal. A stranger is turned away by the app, and nothing is held:
+
+      curl -i '%[1]s/updates'
+
+  Who signs in may wait, 25 seconds at most; wall.cookies keeps the session:
+
+      curl -c wall.cookies -d name=curl '%[1]s/signin'
+      curl -b wall.cookies -i '%[1]s/updates'
+
+  The app publishes with requests like this, one more for all who are signed in:
+
+      curl -d '{"items":[{"channel":"%[3]s","formats":{"http-response":{"body":"{\"text\":\"hello\"}"}}}]}' '%[2]s/publish/'
+
+  Ctrl-C stops the demo; the statuses are gone then.
+
+`, strings.TrimRight(publicURL, "/"), strings.TrimRight(internalURL, "/"), channel)
+}

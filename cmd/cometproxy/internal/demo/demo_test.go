@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -18,13 +19,21 @@ import (
 // wall is a running app and the internal listener that it publishes to.
 type wall struct {
 	*testing.T
-	app     *App
+	app     *site
 	url     string
 	publish atomic.Pointer[http.HandlerFunc] // what the listener does; nil: 200
 	logged  atomic.Int32
 }
 
 func newWall(t *testing.T) *wall {
+	return runWall(t, func(internal string) (http.Handler, *site) {
+		app := New(internal)
+		return app, &app.site
+	})
+}
+
+// runWall runs the app that is made with the URL of the internal listener.
+func runWall(t *testing.T, newApp func(internal string) (http.Handler, *site)) *wall {
 	w := &wall{T: t}
 	internal := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if f := w.publish.Load(); f != nil {
@@ -32,14 +41,15 @@ func newWall(t *testing.T) *wall {
 		}
 	}))
 	t.Cleanup(internal.Close)
-	w.app = New(internal.URL + "/")
+	var handler http.Handler
+	handler, w.app = newApp(internal.URL + "/")
 	w.app.Logf = func(format string, args ...any) {
 		if line := fmt.Sprintf(format, args...); strings.Contains(line, "\n") {
 			t.Errorf("more than one line logged: %q", line)
 		}
 		w.logged.Add(1)
 	}
-	server := httptest.NewServer(w.app)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w
@@ -122,10 +132,10 @@ func TestPostIsStoredThenPublished(t *testing.T) {
 	if got.ID == "" || got.Name != "Ada L." || got.Text != "first\nline two" || time.Since(got.Time) > time.Minute {
 		t.Errorf("got %+v", got)
 	}
-	if s := <-published; s != got {
+	if s := <-published; !reflect.DeepEqual(s, got) {
 		t.Errorf("published %+v, answered %+v", s, got)
 	}
-	if list, id := w.list(); len(list) != 1 || list[0] != got || id != got.ID {
+	if list, id := w.list(); len(list) != 1 || !reflect.DeepEqual(list[0], got) || id != got.ID {
 		t.Errorf("listed %+v, id %q", list, id)
 	}
 }
@@ -315,7 +325,18 @@ func TestPage(t *testing.T) {
 		t.Error("page is not escaped")
 	}
 
-	// The policy allows exactly the style and the script that are there.
+	checkPolicy(t, resp, body)
+	if outside := regexp.MustCompile(`(src|href|url)\s*[=(]\s*["']?https?:`).FindString(body); outside != "" {
+		t.Errorf("page needs something from outside: %s", outside)
+	}
+	if resp, body := w.do("HEAD", "/", ""); resp.StatusCode != 200 || body != "" {
+		t.Errorf("HEAD: %s %q", resp.Status, body)
+	}
+}
+
+// checkPolicy: the policy allows exactly the style and the script that are there.
+func checkPolicy(t *testing.T, resp *http.Response, body string) {
+	t.Helper()
 	policy := resp.Header.Get("Content-Security-Policy")
 	for _, tag := range []string{"style", "script"} {
 		inline := regexp.MustCompile(`(?s)<` + tag + `>(.*?)</` + tag + `>`).FindStringSubmatch(body)
@@ -325,12 +346,6 @@ func TestPage(t *testing.T) {
 	}
 	if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy: %s", policy)
-	}
-	if outside := regexp.MustCompile(`(src|href|url)\s*[=(]\s*["']?https?:`).FindString(body); outside != "" {
-		t.Errorf("page needs something from outside: %s", outside)
-	}
-	if resp, body := w.do("HEAD", "/", ""); resp.StatusCode != 200 || body != "" {
-		t.Errorf("HEAD: %s %q", resp.Status, body)
 	}
 }
 

@@ -3,7 +3,7 @@ package demo
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // for page.html
+	_ "embed" // for page.html and grip.js
 	"encoding/base64"
 	"html/template"
 	"net/http"
@@ -15,7 +15,14 @@ import (
 //go:embed page.html
 var pageHTML string
 
-var wallPage = newPage(pageHTML)
+//go:embed grip.js
+var gripScript string
+
+// Two pages, which differ in what their scripts do to be live.
+var (
+	nativePage = newPage(pageHTML)
+	gripPage   = newPage(withScript(pageHTML, gripScript))
+)
 
 // page is page.html, ready to be filled in.
 type page struct {
@@ -41,6 +48,16 @@ func newPage(html string) page {
 	}
 }
 
+// withScript is the page with another poll loop and what belongs to it.
+func withScript(html, script string) string {
+	const end = "/* ===== End of the poll loop ============================================== */\n"
+	const start, gripStart = "\nfollow('/events/wall', {refetch, message, state});", "\nfollow('/updates', {show, signedOut, state});"
+	html, _ = cutOut(html, "/* ===== The poll loop", end, "")
+	before, after, _ := strings.Cut(html, "/* ===== The poll loop"+end)
+	html, _ = cutOut(before+script+after, start, "\n", "")
+	return strings.Replace(html, start, gripStart, 1)
+}
+
 // cutOut replaces what is between open and end, and returns that too.
 func cutOut(s, open, end, replacement string) (rest, cut string) {
 	before, after, ok := strings.Cut(s, open)
@@ -56,31 +73,36 @@ func hash(inline string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// page renders the wall. In and complaint are those of a form that was refused.
-func (a *App) page(r *http.Request, code int, in entry, complaint string) answer {
-	values := struct {
-		Style             template.CSS
-		Script            template.JS
-		Statuses          []status
-		Name, Text, Error string
-		MaxName, MaxText  int
-		Public, Internal  string
-	}{
-		Style: wallPage.style, Script: wallPage.script,
-		Statuses: a.newestFirst(),
-		Name:     in.name, Text: in.text, Error: complaint,
-		MaxName: maxName, MaxText: maxText,
-		Public: "http://" + r.Host, Internal: a.publishURL, // the script knows the former better
-	}
+// pageValues are what a page shows.
+type pageValues struct {
+	Statuses          []status
+	Follow            string // what the script polls; "": nothing
+	Name, Text, Error string // those of a form that was refused
+	Public, Internal  string // URLs of the proxy's listeners
+
+	// Only where people sign in.
+	People  bool     // they do
+	Me      *person  // who is signed in here; nil: nobody
+	Choices []choice // to whom a status can go
+}
+
+// answer renders the page.
+func (p *page) answer(code int, values pageValues) answer {
 	var body bytes.Buffer
-	if err := wallPage.template.Execute(&body, values); err != nil {
+	err := p.template.Execute(&body, struct {
+		pageValues
+		Style            template.CSS
+		Script           template.JS
+		MaxName, MaxText int
+	}{values, p.style, p.script, maxName, maxText})
+	if err != nil {
 		return problem(http.StatusInternalServerError, err.Error())
 	}
 	return answer{
 		code: code,
 		header: map[string]string{
 			"Content-Type":            "text/html; charset=utf-8",
-			"Content-Security-Policy": wallPage.policy,
+			"Content-Security-Policy": p.policy,
 			"Referrer-Policy":         "same-origin", // no-referrer would make a form's Origin "null"
 		},
 		body: body.Bytes(),
@@ -90,22 +112,29 @@ func (a *App) page(r *http.Request, code int, in entry, complaint string) answer
 // Methods for the template. The script in page.html does the same.
 
 // Initial is what stands in the circle beside a status.
-func (s status) Initial() string {
-	for _, r := range s.Name {
+func (s status) Initial() string { return initial(s.Name) }
+
+// Hue is the number of the circle's colour, of 10.
+func (s status) Hue() uint32 { return hue(s.Name) }
+
+// Stamp is the time for machines, Clock the time for people.
+func (s status) Stamp() string { return s.Time.Format(time.RFC3339Nano) }
+func (s status) Clock() string { return s.Time.Format("2 Jan 15:04 UTC") }
+
+// Readers names those whom it is for.
+func (s status) Readers() string { return strings.Join(s.To, ", ") }
+
+func initial(name string) string {
+	for _, r := range name {
 		return string(unicode.ToUpper(r))
 	}
 	return "?"
 }
 
-// Hue is the number of the circle's colour, of 10.
-func (s status) Hue() uint32 {
+func hue(name string) uint32 {
 	var h uint32
-	for _, r := range s.Name {
+	for _, r := range name {
 		h = h*31 + uint32(r)
 	}
 	return h % 10
 }
-
-// Stamp is the time for machines, Clock the time for people.
-func (s status) Stamp() string { return s.Time.Format(time.RFC3339Nano) }
-func (s status) Clock() string { return s.Time.Format("2 Jan 15:04 UTC") }
