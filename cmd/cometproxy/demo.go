@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -17,13 +18,16 @@ import (
 )
 
 const demoUsage = `
-Usage: cometproxy demo [-listen ADDRESS] [-internal ADDRESS]
+Usage: cometproxy demo [-grip] [-listen ADDRESS] [-internal ADDRESS]
 
 Runs a small status wall: a web app that answers one request at a time, on a port
 of its own, and cometproxy in front of it. Open it in several windows.
+
+With -grip people sign in, and a status goes to everybody or to some of them: the
+app itself decides, poll by poll, who hears what.
 `
 
-// demoConfig is what a user would write for such an app.
+// demoConfig is what a user would write for such an app, but for the addresses.
 const demoConfig = `
 [public]
 listen = [%q]
@@ -38,7 +42,10 @@ level = "warn"
 [[backend]]
 name = "wall"
 urls = ["http://%s"]
+`
 
+// demoRoutes is the rest of it when everybody may listen ...
+const demoRoutes = `
 [[route]]
 path     = "/events/wall"
 channels = ["wall"]
@@ -48,10 +55,33 @@ path    = "/"
 backend = "wall"
 `
 
+// ... and demoGrip when the app decides who may: all goes there, signed.
+const demoGrip = `
+[grip]
+sig_key = %q
+`
+
+// A wall is the app in one of its forms, with what the proxy has to know of it.
+type wall struct {
+	app    http.Handler
+	config string
+	banner func(publicURL, internalURL string) string
+}
+
+func newWall(grip bool, public, internal string, app net.Addr) wall {
+	common := fmt.Sprintf(demoConfig, public, internal, app)
+	if !grip {
+		return wall{demo.New("http://" + internal), common + demoRoutes, demo.Banner}
+	}
+	key := rand.Text()
+	return wall{demo.NewGrip("http://"+internal, key), common + fmt.Sprintf(demoGrip, key), demo.GripBanner}
+}
+
 // runDemo runs the wall and the proxy in front of it until a signal ends both.
 func runDemo(args []string, stdout, stderr io.Writer) int {
 	flags := newFlags("demo", demoUsage, stdout)
 	public := flags.String("listen", "127.0.0.1:8000", "`ADDRESS` for browsers; default 127.0.0.1:8000")
+	grip := flags.Bool("grip", false, "people sign in, and the app decides who hears what")
 	internal := flags.String("internal", "127.0.0.1:5561", "loopback `ADDRESS` for publishing; default 127.0.0.1:5561")
 	if code, done := parseFlags(flags, args, stderr); done {
 		return code
@@ -70,7 +100,8 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "cometproxy demo: no port for the app: ", err)
 		return exitFailed
 	}
-	c, problems := config.Parse("demo", fmt.Appendf(nil, demoConfig, *public, *internal, app.Addr()))
+	wall := newWall(*grip, *public, *internal, app.Addr())
+	c, problems := config.Parse("demo", []byte(wall.config))
 	for i := range problems {
 		problems[i].File, problems[i].Line, problems[i].Key = "cometproxy demo", 0, flagFor.Replace(problems[i].Key)
 	}
@@ -87,10 +118,10 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 		}
 		return exitFailed
 	}
-	wall := &http.Server{Handler: demo.New("http://" + *internal), ReadHeaderTimeout: 10 * time.Second}
-	go wall.Serve(app)
-	defer wall.Close()
-	fmt.Fprint(stdout, demo.Banner("http://"+*public, "http://"+*internal))
+	server := &http.Server{Handler: wall.app, ReadHeaderTimeout: 10 * time.Second}
+	go server.Serve(app)
+	defer server.Close()
+	fmt.Fprint(stdout, wall.banner("http://"+*public, "http://"+*internal))
 	return s.untilSignal()
 }
 
