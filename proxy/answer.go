@@ -16,10 +16,11 @@ import (
 type shape uint8
 
 const (
-	shapeHTTP10 shape = 1 << iota // the client speaks HTTP/1.0
-	shapeClose                    // the connection ends with this answer
-	shapeRaw                      // format=raw
-	shapes      = 1 << iota
+	shapeHTTP10 shape       = 1 << iota // the client speaks HTTP/1.0
+	shapeClose                          // the connection ends with this answer
+	shapeRaw                            // format=raw
+	shapes      = 1 << iota             // that answers of native polls have
+	shapeHead   = shapes                // the request was a HEAD; GRIP holds only
 )
 
 // An answer to a native poll, as bytes: the head without its last CRLF, between

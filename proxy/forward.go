@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"cometproxy/backend"
+	"cometproxy/grip"
 	"cometproxy/park"
 )
 
@@ -21,9 +22,12 @@ const (
 // forwarding is one request on its way to a backend. It belongs to the exchange,
 // and goes back to the pool after the exchange's Close.
 type forwarding struct {
-	head  fasthttp.RequestHeader
-	watch inputWatch
-	small [smallBody]byte
+	target   *target
+	position uint64 // of the hub when the request was forwarded
+	head     fasthttp.RequestHeader
+	watch    inputWatch
+	body     requestBody
+	small    [smallBody]byte
 }
 
 var forwardings = sync.Pool{New: func() any { return new(forwarding) }}
@@ -31,36 +35,50 @@ var forwardings = sync.Pool{New: func() any { return new(forwarding) }}
 // forward sends a request to its backend and passes the answer on: a small one
 // that is there at once through the HTTP server, everything else by a relay that
 // takes the connection over.
-func (p *Proxy) forward(ctx *fasthttp.RequestCtx, b *backend.Backend) {
+func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	f := forwardings.Get().(*forwarding)
 	conn := ctx.Conn().(park.Conn)
 	upgrade := f.prepare(ctx)
+	if t.grip {
+		p.sign(&f.head)
+	}
+	f.target, f.position = t, p.hub.Position()
 	f.watch.init(conn)
 	req := backend.Request{
 		Header: &f.head, Upgrade: upgrade,
 		Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow,
 	}
-	if err := f.body(ctx, conn, &req); err != nil {
+	if err := f.findBody(ctx, conn, &req); err != nil {
 		forwardings.Put(f)
 		problem(ctx, fasthttp.StatusBadRequest, "the request's body could not be read: %s", shorten(err.Error()))
 		ctx.Response.SetConnectionClose()
 		return
 	}
-	x, err := b.Exchange(req)
-	f.watch.end()
-	conn.SetReadPace(0)
+	x, err := t.backend.Exchange(req)
+	if err == nil && t.grip && x.Header.StatusCode() != fasthttp.StatusSwitchingProtocols && hasInstructions(x.Header) {
+		p.instructed(ctx, conn, f, x)
+		return
+	}
+	f.endWatch(conn)
 	if err != nil {
 		forwardings.Put(f)
 		p.forwardFailed(ctx, err)
 		return
 	}
-	p.passOn(ctx, conn, f, x, upgrade)
+	p.passOn(ctx, conn, f, x, upgrade, nil)
 }
 
-// body finds the request's body. A small one is in memory already and may be
+// endWatch gives the connection back to who reads requests from it.
+func (f *forwarding) endWatch(conn park.Conn) {
+	f.watch.end()
+	conn.SetReadPace(0)
+}
+
+// findBody finds the request's body. A small one is in memory already and may be
 // sent again over another connection; others are streamed.
-func (f *forwarding) body(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend.Request) error {
+func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend.Request) error {
 	size := ctx.Request.Header.ContentLength()
+	f.body = requestBody{size: int64(size), ended: true}
 	if !ctx.Request.IsBodyStream() || size == 0 {
 		return nil
 	}
@@ -71,7 +89,8 @@ func (f *forwarding) body(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend
 		return err
 	}
 	conn.SetReadPace(bodyPause)
-	req.Body, req.BodySize = stream, int64(size)
+	f.body = requestBody{stream: stream, size: int64(size), over: make(chan struct{})}
+	req.Body, req.BodySize = &f.body, int64(size)
 	req.Interrupt = func() {
 		conn.SetReadPace(0)
 		conn.SetReadDeadline(time.Unix(1, 0))
@@ -79,10 +98,13 @@ func (f *forwarding) body(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend
 	return nil
 }
 
-// passOn gives the answer to the client.
-func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange, upgrade string) {
+// passOn gives the answer to the client, changed as in says if it is not nil.
+func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange, upgrade string, in *grip.Instruction) {
 	status := x.Header.StatusCode()
 	copyAnswerHead(&ctx.Response.Header, x.Header)
+	if in != nil {
+		follow(&ctx.Response.Header, in)
+	}
 	switch {
 	case status == fasthttp.StatusSwitchingProtocols && upgrade != "" && x.UploadFinished():
 		succeed(ctx, conn, newTunnel(p, ctx, x))

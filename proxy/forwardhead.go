@@ -2,12 +2,14 @@ package proxy
 
 import (
 	"bytes"
+	"iter"
 	"net"
 	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
 
+	"cometproxy/grip"
 	"cometproxy/proxy/route"
 )
 
@@ -17,7 +19,8 @@ var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-A
 	"Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding", "Upgrade"}
 
 // prepare makes the head that goes to the backend: the client's, less what
-// concerns its connection only, and with what the app should know of the client.
+// concerns its connection only or is GRIP's, and with what the app should know of
+// the client.
 // It returns the protocol to change to, if the client asks for that.
 func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 	ctx.Request.Header.CopyTo(&f.head)
@@ -27,7 +30,7 @@ func (f *forwarding) prepare(ctx *fasthttp.RequestCtx) (upgrade string) {
 		upgrade = string(header(h, "Upgrade"))
 	}
 	removeHeaders(h, func(name string) bool {
-		return containsFold(hopByHop, name) || slices.Contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
+		return containsFold(hopByHop, name) || grip.Reserved([]byte(name)) || slices.Contains(named, strings.ToLower(name)) && !strings.EqualFold(name, "Host")
 	})
 	if authority, ok := route.Authority(h.RequestURI()); ok {
 		h.SetHostBytes(authority) // what the route was chosen by
@@ -99,20 +102,33 @@ func clientIP(a net.Addr) net.IP {
 	return nil
 }
 
-// copyAnswerHead makes the head of the answer to the client: the app's, less
-// what concerns its connection only.
+// copyAnswerHead makes the head of the answer to the client.
 func copyAnswerHead(dst, src *fasthttp.ResponseHeader) {
 	dst.SetStatusCode(src.StatusCode())
 	dst.SetStatusMessage(src.StatusMessage())
+	for k, v := range endToEnd(src) {
+		dst.AddBytesKV(k, v)
+	}
+}
+
+// endToEnd are the header lines of an app's answer that its client may see: not
+// what concerns the app's connection only, and nothing of GRIP.
+func endToEnd(src *fasthttp.ResponseHeader) iter.Seq2[[]byte, []byte] {
 	var named []string
 	for k, v := range src.All() {
 		if equalFold(k, "Connection") {
 			named = append(named, connectionTokens([][]byte{v})...)
 		}
 	}
-	for k, v := range src.All() {
-		if name := string(k); !containsFold(hopByHop, name) && !slices.Contains(named, strings.ToLower(name)) {
-			dst.AddBytesKV(k, v)
+	return func(yield func(k, v []byte) bool) {
+		for k, v := range src.All() {
+			name := string(k)
+			if containsFold(hopByHop, name) || grip.Reserved(k) || slices.Contains(named, strings.ToLower(name)) {
+				continue
+			}
+			if !yield(k, v) {
+				return
+			}
 		}
 	}
 }

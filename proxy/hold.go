@@ -16,7 +16,8 @@ import (
 // parked client, so it holds nothing that is not needed at the end.
 type hold struct {
 	waiter channels.Waiter
-	own    []byte // header lines of this answer alone; may be shared, read only
+	own    []byte    // header lines of this answer alone; may be shared, read only
+	grip   *gripPart // nil: a native poll
 	conn   park.ID
 	shape  shape
 }
@@ -97,6 +98,10 @@ func (p *Proxy) finish(h *hold, shared *release) {
 	if p.draining() {
 		s |= shapeClose
 	}
+	if h.grip != nil {
+		p.finishGRIP(h, s)
+		return
+	}
 	var a *answer
 	if m := h.waiter.Single(); m != nil && shared != nil {
 		a = shared.answer(p, s)
@@ -116,11 +121,31 @@ func (p *Proxy) finish(h *hold, shared *release) {
 	scratches.Put(scratch)
 }
 
+// finishGRIP is finish for a hold that the app asked for. Each answer is made for
+// its hold: it is the message over the app's own.
+func (p *Proxy) finishGRIP(h *hold, s shape) {
+	conn, e := h.conn, h.waiter.Ending()
+	a := p.gripAnswer(h.grip.answer, &e)
+	scratch := scratches.Get().(*[]byte)
+	*scratch = a.append((*scratch)[:0], s, !p.opts.NoDate)
+	p.recycle(h)
+	p.lot.Answer(conn, *scratch, s&shapeClose != 0)
+	if cap(*scratch) <= maxScratch {
+		scratches.Put(scratch)
+	}
+}
+
+// maxScratch is how large a buffer may be that is kept for the next answer.
+const maxScratch = 64 << 10
+
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // recycle gives a claimed hold's memory back. Nobody may touch it afterwards.
 func (p *Proxy) recycle(h *hold) {
 	p.hub.Free(&h.waiter)
-	h.own = nil
+	if h.grip != nil {
+		p.held.drop(h.grip.answer)
+	}
+	h.own, h.grip = nil, nil
 	holds.Put(h)
 }

@@ -91,7 +91,6 @@ func (p *Proxy) keptMessages(ctx *fasthttp.RequestCtx, name string) {
 		return
 	}
 	q := p.query([]string{name}, &r)
-	q.Accepts = ^channels.Forms(0)
 	if len(ctx.QueryArgs().Peek("cursor")) == 0 {
 		q.Start = channels.Earliest
 	}
@@ -165,6 +164,7 @@ func (p *Proxy) stats(ctx *fasthttp.RequestCtx) {
 	}
 	writeJSON(ctx, map[string]any{
 		"channels":    p.hub.Stats(),
+		"grip":        p.gripStats(),
 		"connections": p.lot.Stats(),
 		"backends":    backends,
 		"active":      p.active.count(),

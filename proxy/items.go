@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"cometproxy/channels"
+	"cometproxy/grip"
 	"cometproxy/proxy/route"
 )
 
@@ -42,7 +43,11 @@ func (p *Proxy) publishItems(ctx *fasthttp.RequestCtx) {
 	}
 	results := make([]published, len(items))
 	for i, it := range items {
-		results[i] = p.published(it.Channel, p.hub.Publish(it))
+		r, repeated := p.hub.PublishNew(it)
+		if !repeated {
+			p.heard(it, r)
+		}
+		results[i] = p.published(it.Channel, r)
 	}
 	switch {
 	case prefersRepresentation(ctx):
@@ -113,34 +118,67 @@ func (p *Proxy) parseItems(body []byte) ([]channels.Item, error) {
 	var items []channels.Item
 	for i, raw := range list {
 		some, err := p.parseItem(raw)
-		if err != nil {
+		switch {
+		case err != nil && len(list) > 1:
 			return nil, fmt.Errorf("Invalid format: %w (item %d of %d; none was published)", err, i+1, len(list))
+		case err != nil:
+			return nil, fmt.Errorf("Invalid format: %w", err)
 		}
 		items = append(items, some...)
 	}
 	return items, nil
 }
 
-// parseItem reads one native item: a message for one or for several channels.
-func (p *Proxy) parseItem(raw json.RawMessage) ([]channels.Item, error) {
+// parseItem reads one item: GRIP's, or a native one, which is a message for one
+// channel or for several.
+func (p *Proxy) parseItem(raw json.RawMessage) (items []channels.Item, err error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
 		return nil, errors.New("publish item is not an object")
+	}
+	if isNative(fields) {
+		items, err = nativeItems(fields)
+	} else {
+		items, err = gripItems(fields)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := len(items[0].Data.(*payload).body); n > p.opts.Publish.MaxBytes {
+		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are allowed (publish.max_bytes)", errTooLarge, n, p.opts.Publish.MaxBytes)
+	}
+	return items, nil
+}
+
+// isNative tells a native item from GRIP's, which has formats.
+func isNative(fields map[string]json.RawMessage) bool {
+	for _, name := range []string{"channels", "data", "text", "data_base64"} {
+		if _, ok := fields[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func nativeItems(fields map[string]json.RawMessage) ([]channels.Item, error) {
+	if grip.IsItem(fields) {
+		return nil, errors.New("publish item object contains both GRIP formats and one of 'channels', 'data', 'text' and 'data_base64'")
 	}
 	names, err := itemChannels(fields)
 	if err != nil {
 		return nil, err
 	}
+	id := ""
+	if raw, ok := fields["id"]; ok && !isString(raw, &id) {
+		return nil, errors.New("publish item object contains 'id' with wrong type")
+	}
 	load, err := itemPayload(fields)
 	if err != nil {
 		return nil, err
 	}
-	if len(load.body) > p.opts.Publish.MaxBytes {
-		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are allowed (publish.max_bytes)", errTooLarge, len(load.body), p.opts.Publish.MaxBytes)
-	}
 	items := make([]channels.Item, len(names))
 	for i, name := range names {
-		items[i] = channels.Item{Channel: name, Forms: channels.Native, Data: load, Size: load.size(name)}
+		items[i] = nativeItem(name, id, load)
 	}
 	return items, nil
 }
@@ -191,7 +229,7 @@ func itemPayload(fields map[string]json.RawMessage) (*payload, error) {
 	case n > 1:
 		return nil, errors.New("publish item object contains more than one of 'data', 'text' and 'data_base64'")
 	case n == 0:
-		return nil, errors.New("no formats specified: publish item object contains none of 'data', 'text' and 'data_base64' (GRIP formats are not supported yet)")
+		return nil, errors.New("publish item object contains none of 'data', 'text' and 'data_base64'")
 	}
 	mediaType := ""
 	if raw, ok := fields["type"]; ok && !isString(raw, &mediaType) {

@@ -63,8 +63,8 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
 		p.writeAnswer(ctx, &e, s)
 		return
 	}
-	if max := p.opts.MaxParked; max > 0 && p.lot.Stats().Parked >= int64(max) {
-		retryProblem(ctx, fasthttp.StatusServiceUnavailable, 5*time.Second, "as many polls are held as the server can; try again later")
+	if p.full() {
+		tooMany(ctx)
 		return
 	}
 	h := holds.Get().(*hold)

@@ -33,6 +33,7 @@ type Options struct {
 
 	Hold     HoldOptions
 	Publish  PublishOptions
+	GRIP     GRIPOptions
 	Internal InternalOptions
 
 	MaxConns  int // client connections; default (0) no bound
@@ -63,6 +64,14 @@ type PublishOptions struct {
 	MaxRequest int // of one request; default 8 MiB
 }
 
+// GRIPOptions are about holds that backends ask for.
+type GRIPOptions struct {
+	SigKey     []byte        // signs Grip-Sig: a secret, or the text of a PEM file; empty: requests are not signed
+	SigIss     string        // the issuer it names; empty: requests are not signed
+	MaxTimeout time.Duration // what an answer may ask for; default 10 min
+	HeldBytes  int64         // of the answers that holds end with, all together; default 256 MiB
+}
+
 // InternalOptions are about the internal listener.
 type InternalOptions struct {
 	// Token that every request but those for health must carry; empty: none,
@@ -87,6 +96,11 @@ type Route struct {
 	Params   map[string]*regexp.Regexp
 	Open     bool
 	CORS     *CORS
+
+	// NoGRIP passes the backend's answers on without acting on what they say;
+	// FromAnswer lets a hold begin when the app answered and not, as it does
+	// otherwise, when its request was forwarded.
+	NoGRIP, FromAnswer bool
 }
 
 // CORS says which origins' scripts may read a native route.
@@ -123,6 +137,13 @@ func (o Options) resolved() Options {
 	o.Hold.MaxAnswer = orInt(o.Hold.MaxAnswer, 1<<20)
 	o.Publish.MaxBytes = orInt(o.Publish.MaxBytes, 1<<20)
 	o.Publish.MaxRequest = orInt(o.Publish.MaxRequest, 8<<20)
+	o.GRIP.MaxTimeout = orDuration(o.GRIP.MaxTimeout, 10*time.Minute)
+	switch {
+	case o.GRIP.HeldBytes == 0:
+		o.GRIP.HeldBytes = 256 << 20
+	case o.GRIP.HeldBytes < 0:
+		o.GRIP.HeldBytes = 0
+	}
 	o.Grace = orDuration(o.Grace, 10*time.Second)
 	if o.NewLot == nil {
 		o.NewLot = park.NewGoroutine
@@ -135,15 +156,17 @@ func (o Options) resolved() Options {
 
 // target is what the proxy hangs on each route of its table.
 type target struct {
-	backend *backend.Backend // nil: a native route
-	cors    *cors            // nil: none
+	backend    *backend.Backend // nil: a native route
+	grip       bool             // the backend's answers may hold
+	fromAnswer bool             // and begin when the app answered
+	cors       *cors            // nil: none
 }
 
 func (o *Options) table() (*route.Table, error) {
 	routes := make([]route.Route, 0, len(o.Routes))
 	var errs []error
 	for _, r := range o.Routes {
-		t := &target{backend: o.Backends[r.Backend]}
+		t := &target{backend: o.Backends[r.Backend], grip: !r.NoGRIP, fromAnswer: r.FromAnswer}
 		if r.Backend != "" && t.backend == nil {
 			errs = append(errs, fmt.Errorf("route %s: there is no backend %q", r.Path, r.Backend))
 		}

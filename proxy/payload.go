@@ -18,6 +18,16 @@ type payload struct {
 	contentType string // as raw answers give it; not empty
 	kind        kind
 	plain       bool // JSON or plain text: an item in JSON does not name its type
+
+	grip *publication // how it answers a GRIP hold; nil: with 200 and its type
+	hint bool         // it ends GRIP holds with the app's own answer
+}
+
+// publication is what an item for GRIP holds says besides its body.
+type publication struct {
+	status int
+	reason string // empty: the standard one
+	lines  string // header lines, each ending in CRLF
 }
 
 // kind is how a payload stands in a JSON answer.
@@ -104,6 +114,9 @@ func depth(b []byte) (deepest int) {
 // size is what a message counts against the bounds of windows and answers.
 func (p *payload) size(channel string) int {
 	n := len(p.body) + len(channel) + len(p.contentType) + 64
+	if p.grip != nil {
+		n += len(p.grip.reason) + len(p.grip.lines) + 64
+	}
 	if p.kind == binary {
 		n += len(p.body) / 3
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"cometproxy/channels"
+	"cometproxy/grip"
 	"cometproxy/park"
 	"cometproxy/proxy/poll"
 	"cometproxy/proxy/route"
@@ -32,12 +33,15 @@ type Proxy struct {
 	public   *fasthttp.Server
 	internal *fasthttp.Server
 	auth     guard
+	signer   *grip.Signer       // nil: requests are not signed
 	faults   func(where string) // tests make it panic; nil otherwise
 
 	state     atomic.Int32
 	active    inFlight // requests being worked on, and successors that are not parked
 	tunnels   atomic.Int64
 	releaser  releaser
+	held      heldAnswers
+	grip      gripCounts
 	listeners sync.WaitGroup // accept loops
 	stop      chan struct{}  // closed when stopped; ends the sweeper
 	sweeper   sync.WaitGroup
@@ -47,7 +51,7 @@ type Proxy struct {
 	accept []net.Listener // guarded by mu: public ones, closed when draining begins
 	inner  []net.Listener // guarded by mu: internal ones, closed last
 
-	refused, evicted, acceptFailed notice
+	refused, evicted, acceptFailed, answersFull, filtered notice
 }
 
 // States of a Proxy.
@@ -66,6 +70,12 @@ func New(o Options) (*Proxy, error) {
 	if p.routes, err = o.table(); err != nil {
 		return nil, err
 	}
+	if len(o.GRIP.SigKey) > 0 && o.GRIP.SigIss != "" {
+		if p.signer, err = grip.NewSigner(o.GRIP.SigKey, o.GRIP.SigIss); err != nil {
+			return nil, err
+		}
+	}
+	p.held.limit = o.GRIP.HeldBytes
 	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
 	p.auth = newGuard(o.Internal)
 	o.History.Receiver = p
@@ -79,6 +89,8 @@ func New(o Options) (*Proxy, error) {
 	p.refused.init(p.log, "client connections are turned away: as many are open as allowed (limits.connections)")
 	p.evicted.init(p.log, "idle client connections are closed to make room for new ones (limits.connections)")
 	p.acceptFailed.init(p.log, "accepting client connections failed; it is tried again")
+	p.answersFull.init(p.log, "polls are refused with 503: the answers that holds end with take as many bytes as allowed (grip.held_bytes)")
+	p.filtered.init(p.log, "an app asks for message filters (Grip-Channel), which this version does not have: its holds get every message")
 	return p, nil
 }
 
@@ -226,9 +238,10 @@ func (p *Proxy) sweep() {
 	}
 }
 
-// Check verifies the invariants of the hub and of the lot.
+// Check verifies the invariants of the hub, of the lot and of the backends, and
+// the books of the answers that are kept.
 func (p *Proxy) Check() error {
-	errs := []error{p.hub.Check(), p.lot.Check()}
+	errs := []error{p.hub.Check(), p.lot.Check(), p.held.check()}
 	for _, b := range p.opts.Backends {
 		errs = append(errs, b.Check())
 	}

@@ -135,7 +135,7 @@ func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 	case err != nil:
 		p.unroutable(ctx, err)
 	case m.Route.Value.(*target).backend != nil:
-		p.forward(ctx, m.Route.Value.(*target).backend)
+		p.forward(ctx, m.Route.Value.(*target))
 	default:
 		p.native(ctx, &m)
 	}

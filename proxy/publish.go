@@ -38,22 +38,39 @@ func (p *Proxy) publishOne(ctx *fasthttp.RequestCtx, channel string) {
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 		return
 	}
-	it := channels.Item{Channel: channel, Forms: channels.Native, Data: load, Size: load.size(channel)}
+	it := nativeItem(channel, "", load)
 	keys := ctx.Request.Header.PeekAll("Idempotency-Key")
 	if len(keys) == 0 {
-		writeJSON(ctx, p.published(channel, p.hub.Publish(it)))
+		writeJSON(ctx, p.published(channel, p.heard(it, p.hub.Publish(it))))
 		return
 	}
 	if len(keys) > 1 || len(keys[0]) == 0 || len(keys[0]) > 255 {
 		problem(ctx, fasthttp.StatusBadRequest, "Idempotency-Key is given once and has 1 to 255 bytes")
 		return
 	}
-	r, _, err := p.hub.PublishOnce(it, string(keys[0]), digest(contentType, body))
+	r, repeated, err := p.hub.PublishOnce(it, string(keys[0]), digest(contentType, body))
 	if err != nil {
 		problem(ctx, fasthttp.StatusUnprocessableEntity, "this Idempotency-Key was used on this channel before, with another message; use a new one for each message")
 		return
 	}
+	if !repeated {
+		p.heard(it, r)
+	}
 	writeJSON(ctx, p.published(channel, r))
+}
+
+// nativeItem is a message for native polls and, as it is, for GRIP holds.
+func nativeItem(channel, id string, load *payload) channels.Item {
+	return channels.Item{Channel: channel, ID: id, Forms: channels.Native | channels.HTTPResponse, Data: load, Size: load.size(channel) + len(id)}
+}
+
+// heard counts a message that ended no hold: nobody who waits by GRIP without a
+// position of its own gets to see it.
+func (p *Proxy) heard(it channels.Item, r channels.Result) channels.Result {
+	if r.Released == 0 && it.Forms&channels.HTTPResponse != 0 {
+		p.grip.unheard.Add(1)
+	}
+	return r
 }
 
 // digest stands for a message under an idempotency key.

@@ -32,7 +32,7 @@ type relay struct {
 }
 
 func newRelay(p *Proxy, ctx *fasthttp.RequestCtx, f *forwarding, x *backend.Exchange) *relay {
-	r := &relay{proxy: p, f: f, x: x, noBody: x.BodySize() == 0}
+	r := &relay{proxy: p, f: f, x: x, noBody: x.BodySize() == 0 || bodiless(ctx.Response.StatusCode())}
 	r.keep = !ctx.Request.Header.ConnectionClose() && x.UploadFinished() && !p.draining()
 	h := &ctx.Response.Header
 	switch {

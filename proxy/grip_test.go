@@ -1,0 +1,212 @@
+package proxy
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"cometproxy/backend"
+)
+
+// ok is an answer of an app, with a body and header lines.
+func ok(body string, lines ...string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n%s", len(body), joined(lines), body)
+}
+
+// holdOn is an app's answer that holds on channels.
+func holdOn(body string, lines ...string) string {
+	return ok(body, append([]string{"Grip-Hold: response", "Content-Type: text/plain"}, lines...)...)
+}
+
+// gripSite runs f with an app, in virtual time.
+func gripSite(t *testing.T, o Options, handler func(*fasthttp.Request) string, f func(t *testing.T, s *site, a *app)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(20 * time.Second) })
+		a := openApp(t, backend.Options{}, handler)
+		b := behind(a)
+		o.Backends = b.Backends
+		if o.Routes == nil {
+			o.Routes = b.Routes
+		}
+		s := open(t, o)
+		f(t, s, a)
+	})
+}
+
+// items publishes GRIP items, or others, and returns the answer.
+func (s *site) items(items string, lines ...string) reply {
+	s.t.Helper()
+	return s.request("POST", "/publish/", `{"items":[`+items+`]}`, lines...)
+}
+
+// say publishes one GRIP message.
+func (s *site) say(channel, body string) {
+	s.t.Helper()
+	if r := s.items(fmt.Sprintf(`{"channel":%q,"formats":{"http-response":{"body":%q}}}`, channel, body)); r.status != 200 {
+		s.t.Fatal(r.raw)
+	}
+}
+
+// TestGRIPOncePerPoll: each poll is one request to the app, however long it is
+// held, whoever publishes.
+func TestGRIPOncePerPoll(t *testing.T) {
+	const clients, length = 50, 10 * time.Minute
+	gripSite(t, Options{}, func(*fasthttp.Request) string { return holdOn("none", "Grip-Channel: a", "Grip-Timeout: 30") },
+		func(t *testing.T, s *site, a *app) {
+			polls, end := make([]int, clients), time.Now().Add(length)
+			done := make(chan bool)
+			for i := range clients {
+				c := s.dial()
+				go func() {
+					defer func() { done <- true }()
+					for ; time.Now().Before(end); polls[i]++ {
+						if r := c.poll("/app"); r.status != 200 {
+							t.Error(r.raw)
+						}
+					}
+				}()
+			}
+			for time.Now().Before(end) {
+				time.Sleep(97 * time.Second) // several in a row end with their time
+				s.say("a", "news")
+			}
+			total := 0
+			for range clients {
+				<-done
+			}
+			for _, n := range polls {
+				total += n
+			}
+			if n := len(a.requests()); n != total || total < 1000 {
+				t.Errorf("%d requests of the app for %d polls", n, total)
+			}
+			s.quiet()
+			if n := s.gripStats()["held"]; n != uint64(total) {
+				t.Errorf("%d holds, want %d", n, total)
+			}
+		})
+}
+
+// TestGRIPTimeouts: 55 s if the app says nothing, 5 s at least, grip.max_timeout
+// at most.
+func TestGRIPTimeouts(t *testing.T) {
+	for line, want := range map[string]time.Duration{
+		"X-None: 1": 55 * time.Second, "Grip-Timeout: 0": 5 * time.Second, "Grip-Timeout: 1": 5 * time.Second,
+		"Grip-Timeout: 20": 20 * time.Second, "Grip-Timeout: 9000": 10 * time.Minute,
+	} {
+		gripSite(t, Options{}, func(*fasthttp.Request) string { return holdOn("none", "Grip-Channel: a", line, "X-Own: 1") },
+			func(t *testing.T, s *site, a *app) {
+				begin := time.Now()
+				r := s.dial().poll("/app")
+				between(t, line, time.Since(begin), want, want+tick)
+				if r.status != 200 || r.body != "none" || r.field("Content-Type") != "text/plain" || r.field("X-Own") != "1" {
+					t.Error(r.raw)
+				}
+				r.cursor(t)
+			})
+	}
+}
+
+// TestGRIPPositions: what a hold sees of what was published before it.
+func TestGRIPPositions(t *testing.T) {
+	during := func(*site) {}
+	var s *site
+	answer := ""
+	handler := func(*fasthttp.Request) string { during(s); return answer }
+	routes := append(testRoutes(), Route{Path: "/app", Backend: "app"}, Route{Path: "/late", Backend: "app", FromAnswer: true})
+	run := func(name string, o Options, f func(t *testing.T, s *site)) {
+		t.Run(name, func(t *testing.T) {
+			o.Routes = routes
+			during, answer = func(*site) {}, holdOn("none", "Grip-Channel: a")
+			gripSite(t, o, handler, func(t *testing.T, mine *site, a *app) { s = mine; f(t, mine) })
+		})
+	}
+	const hour = time.Hour
+	at := func(t *testing.T, want string, took, low, high time.Duration, r reply) {
+		t.Helper()
+		if r.body != want {
+			t.Errorf("got %q, want %q", r.body, want)
+		}
+		between(t, "the answer", took, low, high)
+		r.cursor(t)
+	}
+	timed := func(c *client, target string, lines ...string) (reply, time.Duration) {
+		begin := time.Now()
+		r := c.poll(target, lines...)
+		return r, time.Since(begin)
+	}
+
+	run("while the app decides", Options{}, func(t *testing.T, s *site) {
+		during = func(s *site) { s.say("a", "1") }
+		r, took := timed(s.dial(), "/app")
+		at(t, "1", took, 0, 0, r)
+	})
+	run("position of the answer", Options{}, func(t *testing.T, s *site) {
+		during = func(s *site) { s.say("a", "1") }
+		r, took := timed(s.dial(), "/late")
+		at(t, "none", took, 55*time.Second, 56*time.Second, r)
+	})
+	run("cursor", Options{}, func(t *testing.T, s *site) {
+		c := s.dial()
+		s.say("a", "0")
+		r := c.poll("/app")
+		for _, b := range []string{"1", "2", "3"} {
+			s.say("a", b)
+		}
+		for _, b := range []string{"1", "2", "3"} {
+			var took time.Duration
+			r, took = timed(c, "/app", "comet-cursor: "+r.cursor(t))
+			at(t, b, took, 0, 0, r)
+		}
+		r, took := timed(c, "/app", "Comet-Cursor: "+r.cursor(t))
+		at(t, "none", took, 55*time.Second, 56*time.Second, r)
+	})
+	run("prev-id", Options{}, func(t *testing.T, s *site) {
+		for i := range 4 {
+			if r := s.items(fmt.Sprintf(`{"channel":"a","id":"i%d","http-response":{"body":"%d"}}`, i, i)); r.status != 200 {
+				t.Fatal(r.raw)
+			}
+		}
+		answer = holdOn("none", "Grip-Channel: a; prev-id=i1")
+		r, took := timed(s.dial(), "/app")
+		at(t, "2", took, 0, 0, r)
+		answer = holdOn("none", "Grip-Channel: a; prev-id=i3")
+		r, took = timed(s.dial(), "/app")
+		at(t, "none", took, 55*time.Second, 56*time.Second, r)
+		answer = holdOn("none", "Grip-Channel: a; prev-id=unknown")
+		r, took = timed(s.dial(), "/app")
+		at(t, "none", took, 55*time.Second, 56*time.Second, r)
+		if st := s.gripStats(); st["at_prev_id"] != 2 || st["unknown_prev_id"] != 1 {
+			t.Errorf("%v", st)
+		}
+	})
+	small := Options{}
+	small.History.Messages = 2
+	run("older than the window", small, func(t *testing.T, s *site) {
+		c := s.dial()
+		old := s.hub.Cursor(s.hub.Position()).String()
+		for _, b := range []string{"1", "2", "3"} {
+			s.say("a", b)
+		}
+		r, took := timed(c, "/app", "Comet-Cursor: "+old)
+		at(t, "none", took, 0, 0, r)
+		during = func(s *site) { s.say("a", "4") } // and is not lost by that answer
+		r, took = timed(c, "/app", "Comet-Cursor: nonsense")
+		at(t, "none", took, 0, 0, r)
+		during = func(*site) {}
+		r, took = timed(c, "/app", "Comet-Cursor: "+r.cursor(t))
+		at(t, "4", took, 0, 0, r)
+		if st := s.gripStats(); st["behind"] != 2 || st["found"] != 1 {
+			t.Errorf("%v", st)
+		}
+	})
+	run("no channel", Options{}, func(t *testing.T, s *site) {
+		answer = holdOn("none")
+		r, took := timed(s.dial(), "/app")
+		at(t, "none", took, 55*time.Second, 56*time.Second, r)
+	})
+}
