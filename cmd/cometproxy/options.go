@@ -31,6 +31,12 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 			MaxAnswer:   off(int(c.Hold.MaxAnswer)),
 		},
 		Publish: proxy.PublishOptions{MaxBytes: int(c.Publish.MaxBytes), MaxRequest: int(c.Publish.MaxRequest)},
+		GRIP: proxy.GRIPOptions{
+			SigKey:     c.GRIP.SigKey,
+			SigIss:     c.GRIP.SigIss,
+			MaxTimeout: off(c.GRIP.MaxTimeout),
+			HeldBytes:  off(c.GRIP.HeldBytes),
+		},
 		Internal: proxy.InternalOptions{
 			Token: c.Internal.Token,
 			Hosts: proxy.InternalHosts(c.Internal.Listen),
@@ -78,7 +84,8 @@ func backendOptions(b config.Backend) backend.Options {
 }
 
 func routeOptions(r config.Route) proxy.Route {
-	o := proxy.Route{Host: r.Host, Path: r.Path, Channels: r.Channels, Backend: r.Backend, Params: r.Params, Open: r.Open}
+	o := proxy.Route{Host: r.Host, Path: r.Path, Channels: r.Channels, Backend: r.Backend, Params: r.Params, Open: r.Open,
+		NoGRIP: !r.GRIP, FromAnswer: r.GRIPPosition == "answer"}
 	if r.CORS != nil {
 		o.CORS = &proxy.CORS{Origins: r.CORS.Origins, Credentials: r.CORS.Credentials, MaxAge: r.CORS.MaxAge}
 	}

@@ -24,7 +24,7 @@ var commentedKey = regexp.MustCompile(`(?m)^# ([a-z_]+ *= [^ ].*)$`)
 
 // TestExampleIsComplete compares the example with the table of keys: each key
 // with a default has it there, each other key is there too, commented out if it
-// is not needed or has no effect yet, and nothing else is there.
+// is not needed, and nothing else is there.
 func TestExampleIsComplete(t *testing.T) {
 	text, err := os.ReadFile(exampleFile)
 	if err != nil {
@@ -34,12 +34,6 @@ func TestExampleIsComplete(t *testing.T) {
 	all := exampleValues(t, commentedKey.ReplaceAllString(string(text), "$1"))
 	for _, k := range keys {
 		switch got, there := live[k.path]; {
-		case k.note == noEffectYet && there:
-			t.Errorf("%s has no effect yet and is not commented out in the example", k.path)
-		case k.note == noEffectYet:
-			if got := all[k.path]; !reflect.DeepEqual(got, k.def) {
-				t.Errorf("%s is %#v in the example; its default is %#v", k.path, got, k.def)
-			}
 		case k.def != nil && !there:
 			t.Errorf("%s is not in the example", k.path)
 		case k.def != nil && !reflect.DeepEqual(got, k.def):

@@ -37,8 +37,6 @@ type rawValues struct {
 }
 
 const (
-	noEffectYet = " (no effect yet)" // the note of keys that are read and checked only
-
 	kib = 1 << 10
 	day = int64(24 * time.Hour)
 )
@@ -84,13 +82,13 @@ var keys = []key{
 	{path: "publish.max_request", kind: isSize, def: "8MiB", min: 1, max: 1 << 30, doc: "bytes of one publish request at most",
 		field: func(t *target) any { return &t.config.Publish.MaxRequest }},
 
-	{path: "grip.sig_key", kind: isText, def: "", doc: "key that signs Grip-Sig: plain text, base64:TEXT or file:PATH (PEM or hex)", note: noEffectYet,
+	{path: "grip.sig_key", kind: isText, def: "", doc: "key that signs Grip-Sig: plain text, base64:TEXT or file:PATH (PEM or hex)",
 		field: func(t *target) any { return &t.raw.sigKey }},
-	{path: "grip.sig_iss", kind: isText, def: "cometproxy", doc: "the issuer that Grip-Sig names", note: noEffectYet,
+	{path: "grip.sig_iss", kind: isText, def: "cometproxy", doc: "the issuer that Grip-Sig names",
 		field: func(t *target) any { return &t.config.GRIP.SigIss }},
-	{path: "grip.max_timeout", kind: isDuration, def: "10m", max: day, doc: "what a backend may ask for with Grip-Timeout at most", note: noEffectYet,
+	{path: "grip.max_timeout", kind: isDuration, def: "10m", max: day, doc: "what a backend may ask for with Grip-Timeout at most",
 		field: func(t *target) any { return &t.config.GRIP.MaxTimeout }},
-	{path: "grip.held_bytes", kind: isSize, def: "256MiB", doc: "bytes of timeout answers kept, all together", note: noEffectYet,
+	{path: "grip.held_bytes", kind: isSize, def: "256MiB", doc: "bytes of timeout answers kept, all together",
 		field: func(t *target) any { return &t.config.GRIP.HeldBytes }},
 
 	{path: "limits.connections", kind: isCount, def: int64(0), doc: "client connections at most; 0: from the limit of open files",
@@ -141,9 +139,9 @@ var keys = []key{
 		field: func(t *target) any { return &t.cors.Credentials }},
 	{path: "route.cors.max_age", kind: isDuration, def: "10m", max: day, doc: "how long a browser keeps the permission",
 		field: func(t *target) any { return &t.cors.MaxAge }},
-	{path: "route.grip", kind: isFlag, def: true, doc: "the backend's answers may hold", note: noEffectYet,
+	{path: "route.grip", kind: isFlag, def: true, doc: "the backend's answers may hold",
 		field: func(t *target) any { return &t.route.GRIP }},
-	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "a hold sees the messages since its request was forwarded, or since the app answered", note: noEffectYet,
+	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "a hold sees the messages since its request was forwarded, or since the app answered",
 		field: func(t *target) any { return &t.route.GRIPPosition }},
 }
 

@@ -111,15 +111,6 @@ func (r *reader) table(path string, raw map[string]any, at *node, t *target) *se
 	return s
 }
 
-// warnNoEffect warns of the keys that this version reads and does not use.
-func (s *section) warnNoEffect() {
-	for _, name := range tableKeys[s.path] {
-		if k := keyOf[join(s.path, name)]; k != nil && k.note == noEffectYet && s.given[name] && s.ok(name) {
-			s.warn(name, "has no effect yet")
-		}
-	}
-}
-
 // unknown reports a key that the table does not have.
 func (s *section) unknown(name string) {
 	known := tableKeys[s.path]
@@ -223,7 +214,6 @@ func (r *reader) sections(raw map[string]any, at *node) {
 	checkBothListen(found["public"], found["internal"], r.config)
 	checkBounds(found, r.config)
 	checkGRIP(found["grip"], &r.config.GRIP, t.raw.sigKey)
-	found["grip"].warnNoEffect()
 	checkOperation(found, r.config)
 }
 

@@ -21,7 +21,6 @@ func (r *reader) routes(tables []rawTable, backends []*readBackend, root *node) 
 		checkParams(s, &route, t.raw.params, params)
 		checkTemplates(s, &route, params, r.config.Hold.MaxChannels)
 		checkFit(s, &route)
-		s.warnNoEffect()
 		if s.ok("path", "host") && s.given["path"] {
 			same := samePattern(&route)
 			if line, twice := first[same]; twice {
