@@ -22,6 +22,7 @@ type Stats struct {
 		Accepted, Refused, Evicted, Unwritten uint64
 	}
 	Backends map[string]struct{ Active, Idle, Waiting, Tunnels int }
+	GRIP     map[string]uint64
 	Active   int
 }
 
@@ -101,10 +102,17 @@ func (s *Server) Publish(channel, text string) Published {
 	return p
 }
 
-// Item of a batch.
+// Item of a batch: a text, or formats of GRIP's.
 type Item struct {
-	Channel string `json:"channel"`
-	Text    string `json:"text"`
+	Channel string         `json:"channel"`
+	ID      string         `json:"id,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Formats map[string]any `json:"formats,omitempty"`
+}
+
+// GRIPItem is a message for holds that the app asked for.
+func GRIPItem(channel, id, body string) Item {
+	return Item{Channel: channel, ID: id, Formats: map[string]any{"http-response": map[string]string{"body": body}}}
 }
 
 // TryPublishAll publishes a batch.
