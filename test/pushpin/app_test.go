@@ -131,6 +131,16 @@ func answer(status, body string, lines ...string) reply {
 // always is an app with one answer to everything.
 func always(r reply) appFunc { return func(int) reply { return r } }
 
+// once is an app that answers its first request otherwise than all others.
+func once(first, then reply) appFunc {
+	return func(nth int) reply {
+		if nth == 0 {
+			return first
+		}
+		return then
+	}
+}
+
 // holds is a reply that holds the request, on the play's channel if the lines name
 // no other.
 func holds(body string, lines ...string) reply {

@@ -91,6 +91,7 @@ func freeAddress(t *testing.T) string {
 	return ln.Addr().String()
 }
 
+// pushpinConf is what Debian's package brings, with places of its own.
 const pushpinConf = `[global]
 include=%[1]s/internal.conf
 rundir=%[1]s
@@ -116,6 +117,12 @@ command_spec=ipc://{rundir}/{ipc_prefix}command
 stats_spec=ipc://{rundir}/{ipc_prefix}stats
 push_in_http_addr=%[3]s
 push_in_http_port=%[4]s
+message_rate=2500
+message_hwm=25000
+message_wait=5000
+id_cache_ttl=60
+connection_subscription_max=20
+subscription_linger=60
 `
 
 // writeConfig writes what Pushpin reads. Its internal configuration expects a
@@ -203,6 +210,7 @@ func (o *oracle) stop() {
 func (o *oracle) name() string           { return "Pushpin" }
 func (o *oracle) publicAddress() string  { return o.public }
 func (o *oracle) controlAddress() string { return o.control }
+func (o *oracle) losesConnections() bool { return true }
 
 // awaitHolds counts the lines that the log has for each hold and channel. Those
 // that Pushpin's own second request made end in "retry".

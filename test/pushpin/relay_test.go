@@ -26,7 +26,7 @@ var relayScenarios = []scenario{
 	{name: "no hold: Grip-Status nonsense", app: always(answer("200 OK", "plain\n", "Grip-Status: many"))},
 	{name: "no hold: Grip-Status too large", app: always(answer("200 OK", "plain\n", "Grip-Status: 1000"))},
 	{name: "no hold: Grip-Status empty", app: always(answer("200 OK", "plain\n", "Grip-Status: "))},
-	{name: "no hold: Grip-Status keeps the app's reason out", app: always(answer("200 Splendid", "plain\n", "Grip-Status: 200"))},
+	{name: "no hold: Grip-Status replaces the app's reason", app: always(answer("200 Splendid", "plain\n", "Grip-Status: 200"))},
 	{name: "no hold: Grip-Expose-Headers", app: always(answer("200 OK", "plain\n", "Grip-Expose-Headers: X-Two, x-three", "X-One: 1", "X-Two: 2", "X-Three: 3", "Content-Type: text/plain"))},
 	{name: "no hold: a large answer with a Grip header", app: always(answer("200 OK", strings.Repeat("0123456789", 20_000), "Grip-Channel: {c}"))},
 	{name: "no hold: Grip-Timeout nonsense", app: always(answer("200 OK", "plain\n", "Grip-Timeout: soon"))},
@@ -61,7 +61,7 @@ var requestScenarios = []scenario{
 	},
 	{
 		name:  "an ordinary request over the connection of a poll",
-		app:   func(nth int) reply { return []reply{holds("timeout\n"), answer("200 OK", "plain\n")}[min(nth, 1)] },
+		app:   once(holds("timeout\n"), answer("200 OK", "plain\n")),
 		steps: []step{get(), held, publish(item(`{"body":"one\n"}`)), answered, getAgain, answered},
 	},
 }

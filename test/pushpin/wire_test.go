@@ -21,6 +21,8 @@ type record struct {
 	first string   // status line, or request line
 	lines []string // of the header, sorted
 	body  string
+
+	ofHold bool // an answer to a request that was held
 }
 
 type kind string
