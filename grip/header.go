@@ -1,5 +1,10 @@
 package grip
 
+import (
+	"fmt"
+	"strings"
+)
+
 // A Field is one header line.
 type Field struct{ Name, Value string }
 
@@ -28,3 +33,62 @@ func Reserved(name []byte) bool {
 	}
 	return true
 }
+
+// lines returns the values of all header lines of a name.
+func lines(fields []Field, name string) (values []string) {
+	for _, f := range fields {
+		if strings.EqualFold(f.Name, name) {
+			values = append(values, trim(f.Value))
+		}
+	}
+	return values
+}
+
+// first returns the value of the first header line of a name.
+func first(fields []Field, name string) (value string, given bool) {
+	for _, f := range fields {
+		if strings.EqualFold(f.Name, name) {
+			return trim(f.Value), true
+		}
+	}
+	return "", false
+}
+
+// check refuses what would be more, or other, than one header line. Pushpin
+// writes it, and whoever controls a value controls the response.
+func (f *Field) check() error {
+	switch {
+	case !isToken(f.Name):
+		return fmt.Errorf("headers contains %q, which is not a header name", f.Name)
+	case !isLine(f.Value):
+		return fmt.Errorf("headers contains '%s' with a line break or NUL in its value", f.Name)
+	}
+	return nil
+}
+
+// framing says whether a header line is the proxy's own to write, because it says
+// how the message is framed or connected, or because it is reserved.
+func (f *Field) framing() bool {
+	switch strings.ToLower(f.Name) {
+	case "content-length", "transfer-encoding", "connection", "keep-alive":
+		return true
+	}
+	return Reserved([]byte(f.Name))
+}
+
+// isToken is RFC 9110's token, of which header names are made.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isLine says whether s can stand in one line of a head.
+func isLine(s string) bool { return !strings.ContainsAny(s, "\r\n\x00") }
