@@ -3,12 +3,9 @@ package proxy
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/valyala/fasthttp"
-
-	"cometproxy/backend"
 )
 
 // ok is an answer of an app, with a body and header lines.
@@ -19,22 +16,6 @@ func ok(body string, lines ...string) string {
 // holdOn is an app's answer that holds on channels.
 func holdOn(body string, lines ...string) string {
 	return ok(body, append([]string{"Grip-Hold: response", "Content-Type: text/plain"}, lines...)...)
-}
-
-// gripSite runs f with an app, in virtual time.
-func gripSite(t *testing.T, o Options, handler func(*fasthttp.Request) string, f func(t *testing.T, s *site, a *app)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		t.Cleanup(func() { time.Sleep(20 * time.Second) })
-		a := openApp(t, backend.Options{}, handler)
-		b := behind(a)
-		o.Backends = b.Backends
-		if o.Routes == nil {
-			o.Routes = b.Routes
-		}
-		s := open(t, o)
-		f(t, s, a)
-	})
 }
 
 // items publishes GRIP items, or others, and returns the answer.
@@ -55,7 +36,7 @@ func (s *site) say(channel, body string) {
 // held, whoever publishes.
 func TestGRIPOncePerPoll(t *testing.T) {
 	const clients, length = 50, 10 * time.Minute
-	gripSite(t, Options{}, func(*fasthttp.Request) string { return holdOn("none", "Grip-Channel: a", "Grip-Timeout: 30") },
+	virtualBehind(t, Options{}, func(*fasthttp.Request) string { return holdOn("none", "Grip-Channel: a", "Grip-Timeout: 30") },
 		func(t *testing.T, s *site, a *app) {
 			polls, end := make([]int, clients), time.Now().Add(length)
 			done := make(chan bool)
@@ -98,7 +79,7 @@ func TestGRIPTimeouts(t *testing.T) {
 		"X-None: 1": 55 * time.Second, "Grip-Timeout: 0": 5 * time.Second, "Grip-Timeout: 1": 5 * time.Second,
 		"Grip-Timeout: 20": 20 * time.Second, "Grip-Timeout: 9000": 10 * time.Minute,
 	} {
-		gripSite(t, Options{}, func(*fasthttp.Request) string { return holdOn("none", "Grip-Channel: a", line, "X-Own: 1") },
+		virtualBehind(t, Options{}, func(*fasthttp.Request) string { return holdOn("none", "Grip-Channel: a", line, "X-Own: 1") },
 			func(t *testing.T, s *site, a *app) {
 				begin := time.Now()
 				r := s.dial().poll("/app")
@@ -122,10 +103,9 @@ func TestGRIPPositions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o.Routes = routes
 			during, answer = func(*site) {}, holdOn("none", "Grip-Channel: a")
-			gripSite(t, o, handler, func(t *testing.T, mine *site, a *app) { s = mine; f(t, mine) })
+			virtualBehind(t, o, handler, func(t *testing.T, mine *site, a *app) { s = mine; f(t, mine) })
 		})
 	}
-	const hour = time.Hour
 	at := func(t *testing.T, want string, took, low, high time.Duration, r reply) {
 		t.Helper()
 		if r.body != want {

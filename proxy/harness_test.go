@@ -117,11 +117,26 @@ func (s *site) atRest() {
 // virtual runs f with a site in virtual time.
 func virtual(t *testing.T, o Options, f func(t *testing.T, s *site)) {
 	t.Helper()
+	virtualBehind(t, o, nil, func(t *testing.T, s *site, _ *app) { f(t, s) })
+}
+
+// virtualBehind is virtual with an app, unless handler is nil.
+func virtualBehind(t *testing.T, o Options, handler func(*fasthttp.Request) string, f func(t *testing.T, s *site, a *app)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		// Last of all: the HTTP server's worker pool looks every 10 s whether
 		// it is stopped.
 		t.Cleanup(func() { time.Sleep(20 * time.Second) })
-		f(t, open(t, o))
+		var a *app
+		if handler != nil {
+			a = openApp(t, backend.Options{}, handler)
+			b := behind(a)
+			o.Backends = b.Backends
+			if o.Routes == nil {
+				o.Routes = b.Routes
+			}
+		}
+		f(t, open(t, o), a)
 	})
 }
 

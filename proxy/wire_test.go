@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -23,6 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 type wireTest struct {
 	name     string
 	options  Options
+	app      string // what the app under /app answers; empty: there is none
 	before   func(s *site)
 	internal bool
 	request  string // its lines end in LF here, and in CRLF on the wire; body apart
@@ -226,7 +229,7 @@ func internalTests() []wireTest {
 }
 
 func TestWire(t *testing.T) {
-	tests := slices.Concat(pollTests(), corsTests(), problemTests(), internalTests())
+	tests := slices.Concat(pollTests(), corsTests(), problemTests(), internalTests(), gripTests(), gripItemTests())
 	names := make(map[string]bool)
 	for _, w := range tests {
 		names[w.name+".txt"] = true
@@ -262,7 +265,7 @@ func TestWire(t *testing.T) {
 // run is the text of the golden file: what was sent, a dashed line, what came.
 func (w *wireTest) run(t *testing.T) (text string) {
 	request := strings.ReplaceAll(w.request, "\n", "\r\n") + w.body
-	got := recorded(t, w.options, w.before, w.internal, request, w.during, w.after)
+	got := recordedBehind(t, w.options, w.app, w.before, w.internal, request, w.during, w.after)
 	shown := request
 	if len(shown) > 4096 {
 		shown = shown[:100] + "..."
@@ -277,7 +280,16 @@ func (w *wireTest) run(t *testing.T) (text string) {
 // and how the connection was left.
 func recorded(t *testing.T, o Options, before func(*site), internal bool, request string, during func(*site), after string) (text string) {
 	t.Helper()
-	virtual(t, o, func(t *testing.T, s *site) {
+	return recordedBehind(t, o, "", before, internal, request, during, after)
+}
+
+func recordedBehind(t *testing.T, o Options, answer string, before func(*site), internal bool, request string, during func(*site), after string) (text string) {
+	t.Helper()
+	var handler func(*fasthttp.Request) string
+	if answer != "" {
+		handler = func(*fasthttp.Request) string { return answer }
+	}
+	virtualBehind(t, o, handler, func(t *testing.T, s *site, _ *app) {
 		if before != nil {
 			before(s)
 		}
