@@ -3,11 +3,12 @@ package config
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"io/fs"
 	"regexp"
 	"strings"
+
+	"cometproxy/grip"
 )
 
 const (
@@ -89,10 +90,17 @@ func checkGRIP(s *section, g *GRIP, key string) {
 			return
 		}
 	}
-	if n := len(g.SigKey); n > 0 && n < shortSecret {
+	if g.SigKey == nil {
+		return
+	}
+	if _, err := grip.NewSigner(g.SigKey, "check"); err != nil {
+		s.problem("sig_key", "%s", err)
+		return
+	}
+	if n := len(g.SigKey); n < shortSecret {
 		s.warn("sig_key", "the key has %d bytes and could be guessed: use %d or more, the same as in your app", n, shortSecret)
 	}
-	if g.SigIss == "" && s.ok("sig_iss") && g.SigKey != nil {
+	if g.SigIss == "" && s.ok("sig_iss") {
 		s.warn("sig_iss", "without an issuer nothing is signed: name one, or remove sig_key")
 	}
 }
@@ -108,10 +116,6 @@ func (s *section) keyFile(path string) []byte {
 		return nil
 	}
 	if strings.HasPrefix(text, "-----BEGIN") {
-		if block, _ := pem.Decode([]byte(text + "\n")); block == nil {
-			s.problem("sig_key", "the file %s begins like PEM but is none: copy it again, down to its END line", quoted(path))
-			return nil
-		}
 		return []byte(text + "\n")
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(text))

@@ -1,6 +1,11 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -91,14 +96,22 @@ func TestDefaultsAreNotShared(t *testing.T) {
 }
 
 func TestKeyFilePEM(t *testing.T) {
-	const pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
-	for text, good := range map[string]bool{pem: true, pem[:40]: false} {
+	keyOf := func(curve elliptic.Curve) string {
+		key, _ := ecdsa.GenerateKey(curve, rand.Reader)
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	}
+	usable := keyOf(elliptic.P256())
+	for text, good := range map[string]bool{usable: true, usable[:80]: false, keyOf(elliptic.P384()): false} {
 		file := filepath.Join(t.TempDir(), "key")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		c, problems := Parse("f.toml", []byte("[grip]\nsig_key = 'file:"+file+"'\n[[route]]\npath = '/a'\nchannels = ['a']\n"))
-		if good != (c != nil) || good && string(c.GRIP.SigKey) != pem {
+		if good != (c != nil) || good && string(c.GRIP.SigKey) != usable {
 			t.Errorf("%q: %+v, %s", text, c, problems)
 		}
 	}
