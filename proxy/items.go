@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,10 @@ func (p *Proxy) publishItems(ctx *fasthttp.RequestCtx) {
 	asJSON, ok := acceptsJSON(string(ctx.Request.Header.Peek("Accept")))
 	if !ok {
 		plain(ctx, fasthttp.StatusNotAcceptable, "Not Acceptable. Supported formats are text/plain and application/json.")
+		return
+	}
+	if h := &ctx.Request.Header; h.ContentLength() == 0 && !bytes.Contains(bytes.ToLower(h.RawHeaders()), []byte("content-length:")) {
+		plain(ctx, fasthttp.StatusLengthRequired, "Request requires Content-Length.")
 		return
 	}
 	if len(ctx.Request.Header.Peek("Idempotency-Key")) > 0 {
