@@ -22,13 +22,21 @@
 // Nothing here does anything: which channel names are fit, which requests are held,
 // how long at most and who is answered is decided in package proxy. There is no
 // HTTP, no clock, no file and no log. Sessions (Grip-Session-Id,
-// Grip-Session-Detect) and Grip-Keep-Alive are not read.
+// Grip-Session-Detect) and keep-alive, in either form, are not read.
 //
 // # Source
 //
 // The public specification is thin and its implementations are the contract. What is
 // accepted here, and the texts of [ParseItem]'s errors, are those of Pushpin
-// 1.36. Where Pushpin would send its client something that
-// desynchronises the connection, this package refuses: an informational
-// status as a final answer, line breaks in a header, names that are no tokens.
+// 1.36, with these differences:
+//
+//   - What desynchronises a client is refused: a status below 200 as the answer,
+//     line breaks in a reason or a header, header names that are no tokens.
+//   - Base64 that is none is refused, where Pushpin skips what it does not know
+//     and delivers the rest.
+//   - Numbers in an instruct body must be numbers. In items they may be strings.
+//   - More than [MaxFilters] filters are refused wherever they stand.
+//   - An unknown action is called that, where Pushpin gives no reason; refresh is
+//     known, as in later versions.
+//   - Commas and semicolons within the <> of a Grip-Link do not split it.
 package grip
