@@ -17,6 +17,19 @@ import (
 // TestBrowser opens the demo in two windows of Chromium, and restarts it. With
 // COMETPROXY_SCREENSHOT=FILE both windows are saved as a picture.
 func TestBrowser(t *testing.T) {
+	browse(t, "browser.mjs", os.Getenv("COMETPROXY_SCREENSHOT"))
+}
+
+// TestBrowserGrip opens the demo in which people sign in, as three of them: what
+// is for one of them the third does not see. COMETPROXY_SCREENSHOT_GRIP=FILE saves
+// a picture of them.
+func TestBrowserGrip(t *testing.T) {
+	browse(t, "browsergrip.mjs", os.Getenv("COMETPROXY_SCREENSHOT_GRIP"), "-grip")
+}
+
+// browse runs the demo with these flags, and a program that drives Chromium with
+// its page. When that prints "restart", the demo is started anew.
+func browse(t *testing.T, program, screenshot string, flags ...string) {
 	chromium := need(t, "chromium", "chromium")
 	node, dir := needPackages(t)
 	path, err := binary()
@@ -25,15 +38,15 @@ func TestBrowser(t *testing.T) {
 	}
 	public, internal := freeAddress(t), freeAddress(t)
 	demo := func() *process {
-		p := start(t, "", nil, path, "demo", "-listen", public, "-internal", internal)
+		p := start(t, "", nil, path, append([]string{"demo", "-listen", public, "-internal", internal}, flags...)...)
 		p.waitFor(public)
 		return p
 	}
 	running := demo()
 
-	args := []string{"browser.mjs", chromium, "http://" + public + "/"}
-	if file := os.Getenv("COMETPROXY_SCREENSHOT"); file != "" {
-		args = append(args, file)
+	args := []string{program, chromium, "http://" + public + "/"}
+	if screenshot != "" {
+		args = append(args, screenshot)
 	}
 	cmd := exec.CommandContext(t.Context(), node, args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, environment(), 5*time.Second

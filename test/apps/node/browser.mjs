@@ -3,54 +3,24 @@
 // when it reads a line. Whatever is not as it should be throws.
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
-import {createInterface} from 'node:readline';
-import {chromium} from 'playwright-core';
+import {browse, post, seen, sideBySide, waiting, watch} from './chromium.mjs';
 
 const [executablePath, url, screenshot] = process.argv.slice(2);
-const lines = createInterface({input: process.stdin});
-const browser = await chromium.launch({executablePath, headless: true, args: [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--no-proxy-server',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', // this machine and nothing else
-]});
-try {
-  await drive();
-} finally {
-  await browser.close();
-  lines.close();
-}
+await browse(executablePath, drive);
 
-async function drive() {
+async function drive(browser, lines) {
   const context = await browser.newContext({colorScheme: 'light', viewport: {width: 640, height: 720}});
   const plain = await browser.newContext({javaScriptEnabled: false});
   const complaints = [];
   const windows = await Promise.all(['ann', 'bob'].map(async name => {
     const page = await context.newPage();
-    page.refetches = 0;
-    page.on('request', r => { if (r.method() === 'GET' && r.url().endsWith('/statuses')) page.refetches++; });
-    page.on('pageerror', error => complaints.push(`${name}: ${error}`));
-    page.on('console', m => { if (/Content.Security.Policy/i.test(m.text())) complaints.push(`${name}: ${m.text()}`); });
+    watch(page, name, complaints);
     await page.goto(url);
     await page.fill('#post [name=name]', name);
     return page;
   }));
   const [ann, bob] = windows;
-  const waiting = page => page.waitForSelector('#live[data-state=waiting]', {timeout: 20_000});
   await Promise.all(windows.map(waiting));
-
-  const post = async (page, text) => {
-    await page.fill('#post [name=text]', text);
-    await page.click('#post button');
-  };
-  // seen waits until the newest status of a window is that of who with that text.
-  const seen = async (page, who, text, timeout = 2000) => {
-    const began = Date.now();
-    await page.waitForFunction(([who, text]) => {
-      const first = document.querySelector('#wall > li[data-id]');
-      return first?.querySelector('.by b').textContent === who && first.querySelector('.text').textContent === text;
-    }, [who, text], {timeout, polling: 10});
-    return Date.now() - began;
-  };
   const count = page => page.locator('#wall > li[data-id]').count();
 
   // One posts, the other sees it; each status once, in both.
@@ -65,15 +35,7 @@ async function drive() {
   assert.deepEqual(await Promise.all(windows.map(count)), [5, 5]);
   console.log(`two windows see 5 statuses of each other, the slowest after ${slowest} ms`);
 
-  if (screenshot) {
-    const both = await context.newPage(); // side by side, as on a desk
-    const shots = await Promise.all(windows.map(page => page.screenshot()));
-    await both.setViewportSize({width: 1300, height: 740});
-    await both.setContent(`<body style="margin:8px;display:flex;gap:12px;background:#888">${
-      shots.map(s => `<img src="data:image/png;base64,${s.toString('base64')}">`).join('')}`);
-    await both.screenshot({path: screenshot});
-    await both.close();
-  }
+  if (screenshot) await sideBySide(context, windows, screenshot);
 
   // Without JavaScript a form is a form; windows with it see the status at once.
   const old = await plain.newPage();
