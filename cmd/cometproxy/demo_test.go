@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"cometproxy/cmd/cometproxy/internal/config"
 )
 
 func TestDemoAddresses(t *testing.T) {
@@ -32,5 +34,34 @@ func TestDemoAddresses(t *testing.T) {
 	}
 	if got := freeAfter(taken.Addr().String(), free); got == taken.Addr().String() {
 		t.Errorf("%s is not free", got)
+	}
+}
+
+// TestDemoConfig: what the demo gives the proxy is what check would have of a
+// user; with -grip no route of it holds without asking the app.
+func TestDemoConfig(t *testing.T) {
+	app := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
+	for _, grip := range []bool{false, true} {
+		w := newWall(grip, "127.0.0.1:8000", "127.0.0.1:5561", app)
+		c, problems := config.Parse("demo", []byte(w.config))
+		if c == nil || len(problems) > 0 {
+			t.Fatalf("grip %v: %v", grip, problems)
+		}
+		native := false
+		for _, r := range c.Routes {
+			native = native || len(r.Channels) > 0
+		}
+		if native == grip {
+			t.Errorf("grip %v: a route that holds without asking the app: %v", grip, native)
+		}
+	}
+	if a, b := newWall(true, "a", "b", app), newWall(true, "a", "b", app); a.config == b.config {
+		t.Error("two runs have one key")
+	}
+}
+
+func TestDemoHelp(t *testing.T) {
+	if _, stdout, _ := invoke("demo", "-h"); !strings.Contains(stdout, "  -grip              people sign in") {
+		t.Errorf("%s", stdout)
 	}
 }
