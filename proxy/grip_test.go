@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,4 +190,64 @@ func TestGRIPPositions(t *testing.T) {
 		r, took := timed(s.dial(), "/app")
 		at(t, "none", took, 55*time.Second, 56*time.Second, r)
 	})
+}
+
+// TestGRIPRequest: what an app is told, and what a client cannot tell it.
+func TestGRIPRequest(t *testing.T) {
+	o := Options{GRIP: GRIPOptions{SigKey: []byte("a secret of some length"), SigIss: "me"},
+		Routes: []Route{{Path: "/app", Backend: "app"}, {Path: "/plain", Backend: "app", NoGRIP: true}}}
+	virtualBehind(t, o, func(*fasthttp.Request) string { return ok("") }, func(t *testing.T, s *site, a *app) {
+		forged := []string{"Grip-Sig: forged", "grip_sig: forged", "GRIP-Last: a; last-id=1", "Grip_Feature: forged", "X-Forwarded_For: forged", "X-Own: kept", "Comet-Cursor: kept"}
+		s.dial().poll("/app", forged...)
+		s.dial().poll("/plain", forged...)
+		s.quiet()
+		asked := a.requests()
+		for i, head := range asked {
+			if strings.Contains(head, "forged") || strings.Contains(head, "last-id") || strings.Count(head, "kept") != 2 {
+				t.Errorf("the app was asked\n%s", head)
+			}
+			if signed := strings.Contains(head, "Grip-Sig: ey") && strings.Contains(head, "Grip-Feature: status\r\n"); signed != (i == 0) {
+				t.Errorf("signed %v:\n%s", signed, head)
+			}
+		}
+	})
+}
+
+// TestGRIPRequestBody: the next request on a connection begins where the body of
+// the one that was held ends, however that body comes and whenever the app
+// answers.
+func TestGRIPRequestBody(t *testing.T) {
+	const next = "GET /app/next HTTP/1.1\r\nHost: x\r\n\r\n"
+	body := strings.Repeat("x", 50_000)
+	chunked := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(s), s) }
+	for _, tc := range []struct{ name, head, body string }{
+		{"small", "Content-Length: 10", "0123456789"},
+		{"large", "Content-Length: 50000", body},
+		{"chunked", "Transfer-Encoding: chunked", chunked(body)},
+		{"small chunked", "Transfer-Encoding: chunked", chunked("abc")},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			virtualBehind(t, Options{}, func(r *fasthttp.Request) string {
+				if strings.HasSuffix(string(r.RequestURI()), "/next") {
+					return ok("next")
+				}
+				return holdOn("none", "Grip-Channel: a")
+			}, func(t *testing.T, s *site, a *app) {
+				c := s.dial()
+				c.send("POST /app HTTP/1.1\r\nHost: x\r\n" + tc.head + "\r\n\r\n")
+				go c.send(tc.body + next)
+				s.quiet()
+				if n := s.hub.Stats().Waiting; n != 1 {
+					t.Fatalf("%d holds", n)
+				}
+				s.say("a", "news")
+				if r := c.answer(); r.body != "news" {
+					t.Error(r.raw)
+				}
+				if r := c.answer(); r.body != "next" {
+					t.Error(r.raw)
+				}
+			})
+		})
+	}
 }

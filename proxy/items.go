@@ -29,7 +29,7 @@ func (p *Proxy) publishItems(ctx *fasthttp.RequestCtx) {
 		plain(ctx, fasthttp.StatusNotAcceptable, "Not Acceptable. Supported formats are text/plain and application/json.")
 		return
 	}
-	if h := &ctx.Request.Header; h.ContentLength() == 0 && !bytes.Contains(bytes.ToLower(h.RawHeaders()), []byte("content-length:")) {
+	if len(ctx.Request.Body()) == 0 && !bytes.Contains(bytes.ToLower(ctx.Request.Header.RawHeaders()), []byte("content-length:")) {
 		plain(ctx, fasthttp.StatusLengthRequired, "Request requires Content-Length.")
 		return
 	}

@@ -314,3 +314,42 @@ func TestGRIPNonsense(t *testing.T) {
 		}
 	}
 }
+
+// TestGRIPEarlyAnswer: an app may hold a request before it has read its body, or
+// without ever reading it. The body is never taken for the next request.
+func TestGRIPEarlyAnswer(t *testing.T) {
+	const hold = "HTTP/1.1 200 OK\r\nGrip-Hold: response\r\nGrip-Channel: a\r\nContent-Length: 4\r\n\r\nnone"
+	app := harness.NewBackend(t, func(x *harness.Exchange) {
+		switch x.Target {
+		case "/reads":
+			x.Write(hold)
+			x.Body()
+		case "/closes":
+			x.Write(hold)
+			x.Last = true
+		default:
+			x.Answer(200, "plain")
+		}
+	})
+	s := harness.Start(t, app.Config(""))
+	body := strings.Repeat("GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)
+	for _, target := range []string{"/reads", "/closes"} {
+		c := s.Client(t)
+		c.Send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body[:20000]))
+		time.Sleep(50 * time.Millisecond)
+		c.Send(body[20000:] + harness.Request("GET", "/next", ""))
+		s.AwaitParked(1, harness.Patience)
+		s.Publish("a", "news")
+		if a, err := c.Read(); err != nil || string(a.Body) != "news" {
+			t.Errorf("%s: %+v %v", target, a, err)
+		}
+		if a, err := c.Read(); err != nil || string(a.Body) != "plain" {
+			t.Errorf("%s: %+v %v", target, a, err)
+		}
+	}
+	for _, x := range app.Requests() {
+		if x.Target == "/smuggled" {
+			t.Fatal("a request's body was taken for a request")
+		}
+	}
+}
