@@ -41,7 +41,7 @@ var channelScenarios = []scenario{
 	{name: "channels: an item for a name with $", steps: []step{publish(`{"items":[{"channel":"$x","http-response":{"body":"x"}}]}`)}},
 	{name: "channels: an item for a very long name", steps: []step{publish(`{"items":[{"channel":"` + strings.Repeat("x", 256) + `","http-response":{"body":"x"}}]}`)}},
 	{name: "channels: an item for a name with a line end", steps: []step{publish(`{"items":[{"channel":"a\nb","http-response":{"body":"x"}}]}`)}},
-	{name: "channels: hold on a name with $", app: hold("timeout\n", "Grip-Channel: $x-{c}"), steps: []step{get(), heldOn("$x-{c}"), publish(`{"items":[{"channel":"$x-{c}","http-response":{"body":"news\n"}}]}`), answered}},
+	{name: "channels: hold on a name with $", app: hold("timeout\n", "Grip-Channel: $x-{c}", "Grip-Timeout: 1")},
 }
 
 // on is a hold by these lines, which is released by an item for the play's

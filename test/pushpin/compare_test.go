@@ -3,31 +3,12 @@
 package pushpin
 
 import (
+	"encoding/json"
 	"slices"
-	"sync/atomic"
+	"strconv"
+	"sync"
 	"testing"
 )
-
-// A difference is one that is meant.
-type difference struct {
-	what string
-	why  string
-
-	kind      kind     // of records; empty: of all
-	scenarios []string // names; none: of all
-
-	// accept makes pushpin's record what cometproxy's should be, or leaves it as
-	// it is if cometproxy's has nothing of this difference.
-	accept func(pushpin, comet *record)
-
-	used atomic.Bool
-}
-
-var differences = []*difference{}
-
-func (d *difference) concerns(scenario string, r *record) bool {
-	return (d.kind == "" || d.kind == r.kind) && (d.scenarios == nil || slices.Contains(d.scenarios, scenario))
-}
 
 // compare compares the records of both sides: equal, or in the table.
 func compare(t *testing.T, scenario string, pushpin, comet []*record) {
@@ -36,20 +17,53 @@ func compare(t *testing.T, scenario string, pushpin, comet []*record) {
 		t.Fatalf("%d records, Pushpin's are %d", len(comet), len(pushpin))
 	}
 	for i, c := range comet {
-		want := *pushpin[i]
-		want.lines = slices.Clone(want.lines)
+		want := pushpin[i].clone()
 		for _, d := range differences {
-			if d.concerns(scenario, c) {
-				before := want.String()
-				d.accept(&want, c)
-				if want.String() != before {
-					d.used.Store(true)
-				}
-			}
+			d.accept(scenario, want, c)
 		}
-		if c.first != want.first || !slices.Equal(c.lines, want.lines) || c.body != want.body {
-			t.Errorf("cometproxy's\n%s\nPushpin's\n%s\nWith the differences that are meant, it should be\n%s", c, pushpin[i], &want)
+		if !want.equal(c) {
+			t.Errorf("cometproxy's\n%s\nPushpin's\n%s\nWith the differences that are meant, it should be\n%s", c, pushpin[i], want)
 		}
+	}
+}
+
+func (r *record) clone() *record {
+	c := *r
+	c.lines = slices.Clone(r.lines)
+	return &c
+}
+
+func (r *record) equal(o *record) bool {
+	return r.first == o.first && slices.Equal(r.lines, o.lines) && r.body == o.body
+}
+
+// A difference is one that is meant.
+type difference struct {
+	what string
+	why  string
+
+	everywhere change            // nil: none
+	in         map[string]change // by scenario
+
+	used sync.Map // scenarios, and "" for everywhere
+}
+
+// A change makes Pushpin's record what cometproxy's should be, or leaves it as it
+// is where the difference does not show.
+type change func(pushpin, comet *record)
+
+func (d *difference) accept(scenario string, pushpin, comet *record) {
+	d.apply(d.everywhere, "", pushpin, comet)
+	d.apply(d.in[scenario], scenario, pushpin, comet)
+}
+
+func (d *difference) apply(c change, scenario string, pushpin, comet *record) {
+	if c == nil {
+		return
+	}
+	before := pushpin.clone()
+	if c(pushpin, comet); !pushpin.equal(before) {
+		d.used.Store(scenario, true)
 	}
 }
 
@@ -57,8 +71,102 @@ func compare(t *testing.T, scenario string, pushpin, comet []*record) {
 func reportUnused(t *testing.T) {
 	t.Helper()
 	for _, d := range differences {
-		if !d.used.Load() {
-			t.Errorf("no scenario shows the difference %q: remove it from the table, or write one", d.what)
+		if _, ok := d.used.Load(""); !ok && d.everywhere != nil {
+			t.Errorf("no scenario shows the difference %q any more: remove it from the table", d.what)
+		}
+		for scenario := range d.in {
+			if _, ok := d.used.Load(scenario); !ok {
+				t.Errorf("the scenario %q does not show the difference %q any more: remove it from the table", scenario, d.what)
+			}
+		}
+	}
+}
+
+// The changes that the table is made of.
+
+// of is a change of answers to clients, or to publishers, or of requests.
+func of(k kind, c change) change {
+	return func(pushpin, comet *record) {
+		if pushpin.kind == k {
+			c(pushpin, comet)
+		}
+	}
+}
+
+// takes leaves lines of the header to cometproxy.
+func takes(names ...string) change {
+	return func(pushpin, comet *record) {
+		for _, name := range names {
+			pushpin.drop(name)
+			for _, line := range comet.lines {
+				if named(name)(line) {
+					pushpin.lines = append(pushpin.lines, line)
+				}
+			}
+		}
+		slices.Sort(pushpin.lines)
+	}
+}
+
+// drops removes lines of the header.
+func drops(names ...string) change {
+	return func(pushpin, _ *record) {
+		for _, name := range names {
+			pushpin.drop(name)
+		}
+	}
+}
+
+// says changes status, type and body.
+func says(status, contentType, body string) change {
+	return func(pushpin, _ *record) {
+		pushpin.first = "HTTP/1.1 " + status
+		pushpin.body = body
+		pushpin.drop("Content-Type")
+		if contentType != "" {
+			pushpin.set("Content-Type", contentType)
+		}
+		pushpin.drop("Content-Length")
+		if status != "204 No Content" {
+			pushpin.set("Content-Length", strconv.Itoa(len(body)))
+		}
+	}
+}
+
+// refuses answers a publisher with an error.
+func refuses(text string) change {
+	return of(toPublisher, says("400 Bad Request", "text/plain", "Invalid format: "+text+"\n"))
+}
+
+// accepts answers a publisher with success.
+var accepts = of(toPublisher, says("200 OK", "text/plain", "Published\n"))
+
+// problem answers with application/problem+json, as cometproxy does, if that says
+// what is wrong.
+func problem(status string) change {
+	return func(pushpin, comet *record) {
+		if comet.status() == status && comet.explains() {
+			*pushpin = *comet.clone()
+		}
+	}
+}
+
+// explains is whether an answer is a problem and says what to do. That to a HEAD
+// has no body.
+func (r *record) explains() bool {
+	var problem struct {
+		Status int
+		Detail string
+	}
+	return r.get("Content-Type") == "application/problem+json" && (r.body == "" ||
+		json.Unmarshal([]byte(r.body), &problem) == nil && strconv.Itoa(problem.Status) == r.status()[:3] && problem.Detail != "")
+}
+
+// both makes several changes, one after the other.
+func both(changes ...change) change {
+	return func(pushpin, comet *record) {
+		for _, c := range changes {
+			c(pushpin, comet)
 		}
 	}
 }

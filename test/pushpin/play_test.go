@@ -98,26 +98,34 @@ func get(lines ...string) step { return ask("GET", "", lines...) }
 
 // ask sends a request with header lines, over a connection of its own.
 func ask(method, body string, lines ...string) step {
-	return func(p *play) error {
-		conn, err := harness.Dial(p.at.publicAddress())
-		if err != nil {
-			return err
-		}
-		c := &client{Conn: conn, r: bufio.NewReader(conn)}
-		p.clients = append(p.clients, c)
-		return p.send(c, method, body, lines...)
+	return func(p *play) error { return p.connectAndSend(p.request(method, "{p}", body, lines)) }
+}
+
+// askRaw is ask, byte for byte.
+func askRaw(raw string) step {
+	return func(p *play) error { return p.connectAndSend(p.names.Replace(raw)) }
+}
+
+func (p *play) connectAndSend(raw string) error {
+	conn, err := harness.Dial(p.at.publicAddress())
+	if err != nil {
+		return err
 	}
+	c := &client{Conn: conn, r: bufio.NewReader(conn)}
+	p.clients = append(p.clients, c)
+	return p.send(c, raw)
 }
 
 // getAgain sends a GET over the connection of the first client.
-func getAgain(p *play) error { return p.send(p.clients[0], "GET", "") }
+func getAgain(p *play) error { return p.send(p.clients[0], p.request("GET", "{p}", "", nil)) }
 
-func (p *play) send(c *client, method, body string, lines ...string) error {
-	c.method, c.since = method, time.Now()
+func (p *play) send(c *client, raw string) error {
+	c.method, _, _ = strings.Cut(raw, " ")
+	c.since = time.Now()
 	p.pending = append(p.pending, c)
 	p.asked++
 	c.SetDeadline(time.Now().Add(harness.Patience))
-	_, err := c.Write([]byte(p.request(method, "{p}", body, lines)))
+	_, err := c.Write([]byte(raw))
 	return err
 }
 

@@ -23,6 +23,7 @@ var publishScenarios = []scenario{
 	{name: "publish: without a length", steps: []step{controlRaw("POST /publish/ HTTP/1.1\r\nHost: localhost\r\n\r\n")}},
 	{name: "publish: chunked", steps: []step{controlRaw("POST /publish/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n" + nothing + "\r\n0\r\n\r\n")}},
 	{name: "publish: HTTP/1.0", steps: []step{controlRaw("POST /publish/ HTTP/1.0\r\nContent-Length: 12\r\n\r\n" + nothing)}},
+	{name: "publish: HTTP/1.0 with a Host", steps: []step{controlRaw("POST /publish/ HTTP/1.0\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n" + nothing)}},
 	{name: "publish: without a Host", steps: []step{controlRaw("POST /publish/ HTTP/1.1\r\nContent-Length: 12\r\n\r\n" + nothing)}},
 	{name: "publish: Expect: 100-continue", steps: []step{control("POST", "/publish/", nothing, "Expect: 100-continue")}},
 	{name: "publish: Content-Type is not looked at", steps: []step{control("POST", "/publish/", nothing, "Content-Type: text/plain")}},
@@ -85,7 +86,7 @@ var itemKeys = []string{
 var formats = map[string][]string{
 	"http-response": {
 		`null`, `5`, `[]`, `{}`,
-		`{"body":5}`, `{"body":null}`, `{"body-bin":5}`, `{"body-bin":null}`, `{"body-bin":"YQ==","body":5}`, `{"body-bin":"!!!"}`,
+		`{"body":5}`, `{"body":null}`, `{"body-bin":5}`, `{"body-bin":null}`, `{"body-bin":"YQ==","body":5}`, `{"body-bin":"!!!"}`, `{"body-bin":"_-8="}`,
 		`{"body-patch":5}`, `{"body-patch":null}`, `{"body-patch":[]}`, `{"body":"x","body-patch":5}`,
 		`{"action":5,"body":"x"}`, `{"action":null,"body":"x"}`, `{"action":"","body":"x"}`, `{"action":"nonsense","body":"x"}`, `{"action":"Send","body":"x"}`,
 		`{"action":"send"}`, `{"action":"hint"}`, `{"action":"close"}`, `{"action":"refresh"}`, `{"action":"hint","headers":5}`,
