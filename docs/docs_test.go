@@ -281,8 +281,8 @@ func TestSnippets(t *testing.T) {
 			return strings.TrimSpace(b.text) == strings.TrimSpace(text)
 		})
 	}
-	files, err := filepath.Glob("../test/apps/snippets/publish.*")
-	if err != nil || len(files) != 4 {
+	files, err := filepath.Glob("../test/apps/snippets/*.*")
+	if err != nil || len(files) != 6 {
 		t.Fatalf("snippets: %q, %v", files, err)
 	}
 	for _, file := range files {

@@ -7,6 +7,6 @@
 // install; install.sh installs all of it on Debian. With COMETPROXY_NO_SKIP=1,
 // as in continuous integration, a missing program is a failure.
 //
-// The folder snippets holds the publish functions that the README shows. The apps
-// here use these very files.
+// The folder snippets holds the publish functions and the small GRIP apps that the
+// README shows. The tests run these very files.
 package apps
