@@ -258,6 +258,9 @@ func follow(h *fasthttp.ResponseHeader, in *grip.Instruction) {
 	if in.Status != 0 {
 		h.SetStatusCode(in.Status)
 		h.SetStatusMessage([]byte(in.Reason))
+		if bodiless(in.Status) {
+			h.Del("Content-Length") // of a body that does not go out
+		}
 	}
 	if !in.ExposeOnly {
 		return
