@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the tests in this folder run, on Debian and its relatives. It can
+# Installs what the tests in this folder and in ../pushpin run, on Debian and its relatives. It can
 # be run again at any time: what is there already is left alone.
 set -eu
 
-packages="python3-django gunicorn php-cli ruby puma chromium"
+packages="python3-django gunicorn php-cli ruby puma chromium pushpin zurl"
 command -v node >/dev/null && command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""

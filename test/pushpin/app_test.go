@@ -31,8 +31,9 @@ const readyStatus = 299
 
 // A part answers one play's requests, and remembers the first.
 type part struct {
-	app   appFunc
-	names *strings.Replacer
+	app     appFunc
+	names   *strings.Replacer
+	decided chan struct{} // closed when it may answer
 
 	mu    sync.Mutex
 	asked int     // guarded by mu
@@ -60,7 +61,7 @@ func newApps(t *testing.T) *apps {
 func (a *apps) add(path string, app appFunc, names *strings.Replacer) *part {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p := &part{app: app, names: names}
+	p := &part{app: app, names: names, decided: make(chan struct{})}
 	a.part[path] = p
 	return p
 }
@@ -97,6 +98,7 @@ func (p *part) serve(x *harness.Exchange, body []byte) reply {
 		p.first = &record{kind: toApp, first: first, lines: lines, body: string(body)}
 	}
 	p.mu.Unlock()
+	<-p.decided
 	return p.app(nth)
 }
 

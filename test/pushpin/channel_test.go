@@ -27,6 +27,8 @@ var channelScenarios = []scenario{
 	on("channels: an equals sign in the name", "=b", "Grip-Channel: {c}=b; filter=x"),
 	{name: "channels: a quoted parameter", app: hold("timeout\n", `Grip-Channel: {c}; prev-id="a, b; c\"d"`), steps: released(follows(`a, b; c"d`, "news"))},
 	{name: "channels: parameters of other case", app: hold("timeout\n", "Grip-Channel: {c}; PREV-ID=1; Filter=x"), steps: released(follows("1", "news"))},
+	{name: "channels: more than twenty, the last", app: hold("timeout\n", "Grip-Channel: "+numbered(25)),
+		steps: []step{get(), heldOn("{c}-1"), publish(to("-25", "last")), publish(to("-1", "first")), answered}},
 	{name: "channels: the first event ends the hold on all", app: hold("timeout\n", "Grip-Channel: {c}-a, {c}-b"),
 		steps: []step{get(), heldOn("{c}-a"), heldOn("{c}-b"), publish(to("-a", "one")), answered,
 			publish(to("-b", "two")), getAgain, heldOn("{c}-b"), publish(to("-b", "three")), answered}},

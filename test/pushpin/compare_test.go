@@ -4,8 +4,11 @@ package pushpin
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -79,6 +82,37 @@ func reportUnused(t *testing.T) {
 				t.Errorf("the scenario %q does not show the difference %q any more: remove it from the table", scenario, d.what)
 			}
 		}
+	}
+}
+
+// String is the difference as users read it.
+func (d *difference) String() string {
+	return fmt.Sprintf("- **%s.** %s.", sentence(d.what), sentence(d.why))
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// TestDifferencesAreDocumented: users find each one in docs/grip.md.
+func TestDifferencesAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/grip.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "## Differences from Pushpin\n", "\n## "
+	_, section, _ := strings.Cut(string(doc), begin)
+	section, _, _ = strings.Cut(section, end)
+	var lines []string
+	for _, d := range differences {
+		lines = append(lines, d.String())
+	}
+	var got []string
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "- ") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	if !slices.Equal(got, lines) {
+		t.Errorf("the list under %q in docs/grip.md should be\n\n%s", strings.TrimSpace(begin), strings.Join(lines, "\n"))
 	}
 }
 

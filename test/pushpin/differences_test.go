@@ -13,24 +13,24 @@ var differences = []*difference{
 		everywhere: of(toPublisher, keepsOpen),
 	},
 	{
-		what:       "answers have a Date, the time at which they are written",
-		why:        "a proxy with a clock adds it (RFC 9110, section 6.6.1), and an app's own is old when a hold ends",
+		what:       "every answer has a `Date`; that of a hold is the time at which it ends",
+		why:        "a proxy adds it where it is missing (RFC 9110, section 6.6.1), and the app's is old by then",
 		everywhere: takesDate,
 	},
 	{
-		what:       "the answer to HTTP/1.0 is one of HTTP/1.1, and says that it closes the connection",
+		what:       "HTTP/1.0 is answered with HTTP/1.1, and told that the connection closes",
 		why:        "a server answers with its own version (RFC 9110, section 6.2)",
 		everywhere: ownVersion,
 	},
 
 	// Answers to clients.
 	{
-		what:       "answers to held requests have a Comet-Cursor",
-		why:        "a client that sends it back misses nothing in between, also without an app that keeps ids",
+		what:       "answers to held requests have a `Comet-Cursor`",
+		why:        "a client that sends it back misses nothing in between, and the app need not keep ids for that",
 		everywhere: of(toClient, takesCursor),
 	},
 	{
-		what:       "errors of the proxy's own are application/problem+json",
+		what:       "the proxy's own errors are `application/problem+json`",
 		why:        "they say what is wrong and where to look, like all of cometproxy's; Pushpin's say it only in debug mode",
 		everywhere: of(toClient, originError),
 		in: map[string]change{
@@ -45,22 +45,22 @@ var differences = []*difference{
 		}),
 	},
 	{
-		what: "answers to a poll have a Content-Length, whatever their size",
+		what: "answers to held requests have a `Content-Length`, whatever their size",
 		why:  "the length is known",
 		in: map[string]change{
 			"item of 500,000 bytes": of(toClient, both(drops("Connection", "Transfer-Encoding"), takes("Content-Length"))),
 		},
 	},
 	{
-		what: "the answer to a HEAD whose time is up has no Content-Length",
+		what: "a held `HEAD` whose time is up gets no `Content-Length`",
 		why:  "the app sent no body whose length could be told",
 		in: map[string]change{
 			"timeout of HEAD": drops("Content-Length"),
 		},
 	},
 	{
-		what: "headers of one connection are not passed on, neither an app's nor an item's",
-		why:  "they are between the proxy and its neighbour (RFC 9110, section 7.6.1)",
+		what: "headers of one connection (`Keep-Alive`, those that `Connection` names) are left out, an app's and an item's",
+		why:  "they are between neighbours (RFC 9110, section 7.6.1)",
 		in: map[string]change{
 			"item: Connection": of(toClient, drops("Keep-Alive")),
 			"merge: a hop-by-hop header that the app names": of(toClient, drops("X-Hop")),
@@ -69,7 +69,7 @@ var differences = []*difference{
 
 	// What an app answers.
 	{
-		what: "what is not held may have any size, and so may its request",
+		what: "an answer with `Grip-` headers that does not hold may have any size, and so may its request",
 		why:  "nothing of it is kept",
 		in: map[string]change{
 			"no hold: a large answer with a Grip header":              says("200 OK", "", strings.Repeat("0123456789", 20_000)),
@@ -78,36 +78,36 @@ var differences = []*difference{
 	},
 	{
 		what: "more than five filters on a channel are an error",
-		why:  "they are in Pushpin since 2.0",
+		why:  "they are one to later versions of Pushpin",
 		in: map[string]change{
 			"no hold: too many filters": problem("502 Bad Gateway"),
 			"too many filters":          problem("502 Bad Gateway"),
 		},
 	},
 	{
-		what: "Grip-Keep-Alive is not read",
+		what: "`Grip-Keep-Alive` is not read",
 		why:  "it is for streams",
 		in: map[string]change{
 			"Grip-Keep-Alive nonsense on a hold": both(says("200 OK", "", "timeout\n"), takes("Comet-Cursor")),
 		},
 	},
 	{
-		what: "numbers in instructions are numbers",
-		why:  "no library sends them as text, and Pushpin takes any nonsense for 0",
+		what: "a number that stands as text in instructions is an error",
+		why:  "every wrong type is one; Pushpin makes an exception for `timeout`, of which any text is a number to it",
 		in: map[string]change{
 			"timeout of JSON: its timeout is text": problem("502 Bad Gateway"),
 		},
 	},
 	{
-		what: "the type of instructions is compared without regard to case",
-		why:  "media types are (RFC 9110, section 8.3.1)",
+		what: "`application/grip-instruct` may have capitals",
+		why:  "media types are compared without regard to case (RFC 9110, section 8.3.1)",
 		in: map[string]change{
 			"JSON: Content-Type of other case": says("200 OK", "", "x\n"),
 		},
 	},
 	{
-		what: "instructions without a hold and a body are an answer without a body",
-		why:  "Pushpin 1.36 stumbles over the missing body; with an empty one it answers",
+		what: "instructions with neither a hold nor a body are an answer without a body",
+		why:  "Pushpin stumbles over the missing body; with an empty one it answers",
 		in: map[string]change{
 			"JSON: response of code alone":   says("404 Not Found", "", ""),
 			"JSON: response of unknown code": says("599 Unknown Status Code", "", ""),
@@ -118,15 +118,15 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "clients see no Grip headers, wherever they stand",
-		why:  "Pushpin removes them from an app's and an item's headers, and forgets those in instructions",
+		what: "clients see no `Grip-` headers, wherever they stand",
+		why:  "Pushpin removes those of the app and of items, and forgets those in instructions",
 		in: map[string]change{
 			"JSON: Grip headers among the headers": drops("Grip-Hold"),
 		},
 	},
 	{
-		what: "headers with a line break and base64 that is none are refused, in instructions too",
-		why:  "the one lets others write answers, the other loses content",
+		what: "instructions whose headers HTTP cannot carry, or whose base64 is none, are an error",
+		why:  "as with items, below",
 		in: map[string]change{
 			"JSON: header of two lines": problem("502 Bad Gateway"),
 			"JSON: body-bin nonsense":   problem("502 Bad Gateway"),
@@ -135,8 +135,33 @@ var differences = []*difference{
 
 	// Channels, and what is published on them.
 	{
-		what: "channel names have 1 to 255 bytes, no control characters, and no $ in front",
-		why:  "they are the same names as those of native polls; $ is cometproxy's own",
+		what: "what is published while the app decides ends the hold at once",
+		why:  "the hold begins where the request was forwarded; Pushpin loses it",
+		in: map[string]change{
+			"item: while the app decides": of(toClient, both(says("200 OK", "", "news\n"), takes("Comet-Cursor"))),
+		},
+	},
+	{
+		what: "a `prev-id` that is behind gets what came after it",
+		why:  "that is kept; Pushpin asks the app again",
+		in: map[string]change{
+			"item: a prev-id that is behind": of(toClient, func(pushpin, comet *record) {
+				if pushpin.body == "asked again\n" {
+					both(says("200 OK", "", "two\n"), takes("Comet-Cursor"))(pushpin, comet)
+				}
+			}),
+		},
+	},
+	{
+		what: "a request may hold on 100 channels (`hold.max_channels`)",
+		why:  "Pushpin leaves out what is over 20, without a word",
+		in: map[string]change{
+			"channels: more than twenty, the last": of(toClient, says("200 OK", "", "last\n")),
+		},
+	},
+	{
+		what: "channel names have 1 to 255 bytes without control characters, and no `$` in front",
+		why:  "native polls have the same names, and those with `$` are cometproxy's own",
 		in: map[string]change{
 			"channels: hold on a name with $":              problem("502 Bad Gateway"),
 			"channels: an item for the empty name":         refuses("a channel name may not be empty"),
@@ -146,8 +171,8 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "the app is not asked again: a hint, a body-patch and an item that does not follow end the hold at once",
-		why:  "this is level 1; a client polls again by itself",
+		what: "the app is not asked again: `hint` and `body-patch` end the hold with its own answer, and an item whose `prev-id` does not follow is delivered",
+		why:  "that is level 2; clients poll again by themselves",
 		in: map[string]change{
 			"hint":       of(toClient, says("200 OK", "", "timeout\n")),
 			"body-patch": of(toClient, says("200 OK", "application/json", `{"a":1}`+"\n")),
@@ -155,15 +180,15 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "half of a surrogate pair becomes U+FFFD",
-		why:  "that is Unicode's own way to say it; Pushpin writes a question mark",
+		what: "half of a surrogate pair in a body becomes U+FFFD",
+		why:  "that is Unicode's sign for it; Pushpin writes a question mark",
 		in: map[string]change{
 			"item: lone surrogate in the body": of(toClient, says("200 OK", "", "a\ufffdb")),
 		},
 	},
 	{
-		what: "codes below 200, and those that are no whole numbers, are refused",
-		why:  "no answer can have them: with 100 Pushpin leaves the client without one",
+		what: "codes below 200, and those that are no number, are refused",
+		why:  "with 100 Pushpin leaves its client without an answer, and takes nonsense for 0",
 		in: map[string]change{
 			`http-response {"code":0,"body":"x"}`:       refuses("'http-response' contains 'code' with invalid value"),
 			`http-response {"code":100,"body":"x"}`:     refuses("'http-response' contains 'code' with invalid value"),
@@ -175,8 +200,8 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "a reason or header that HTTP cannot carry is refused, and so is base64 that is none",
-		why:  "with a line break, a publisher's text could write a client's answer; base64 in another alphabet would arrive empty",
+		what: "a reason or header that HTTP cannot carry is refused, and so is base64 that is none or of another alphabet",
+		why:  "text with a line break could write headers of a client's answer, and the other would arrive empty",
 		in: map[string]change{
 			`http-response {"reason":"a\r\nb","body":"x"}`:        refuses("'http-response' contains 'reason' with a line break or NUL in it"),
 			`http-response {"headers":{"a":"x\r\ny"},"body":"x"}`: refuses("headers contains 'a' with a line break or NUL in its value"),
@@ -187,8 +212,8 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "an unknown action is named",
-		why:  "Pushpin gives an empty reason",
+		what: "the error of an unknown `action` says so",
+		why:  "Pushpin's has an empty reason",
 		in: map[string]change{
 			`http-response {"action":"","body":"x"}`:         refuses("'http-response' contains 'action' with unknown value"),
 			`http-response {"action":"nonsense","body":"x"}`: refuses("'http-response' contains 'action' with unknown value"),
@@ -198,8 +223,8 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "the action refresh is known",
-		why:  "it is to Pushpin 2.0, which does it for WebSockets only",
+		what: "the action `refresh` is accepted, and does nothing",
+		why:  "later versions of Pushpin know it, for WebSockets",
 		in: map[string]change{
 			`http-response {"action":"refresh"}`: accepts,
 			`http-stream {"action":"refresh"}`:   accepts,
@@ -209,12 +234,12 @@ var differences = []*difference{
 
 	// The publish request.
 	{
-		what:       "an error in a batch says which item it is",
+		what:       "the error of one item of several says which one it is",
 		why:        "a publisher of hundreds of items would have to search",
 		everywhere: of(toPublisher, namesItem),
 	},
 	{
-		what: "an answer of JSON has Cache-Control: no-store",
+		what: "answers of JSON have `Cache-Control: no-store`",
 		why:  "all JSON of the internal listener has it",
 		everywhere: of(toPublisher, func(pushpin, comet *record) {
 			if pushpin.get("Content-Type") == "application/json" {
@@ -223,8 +248,8 @@ var differences = []*difference{
 		}),
 	},
 	{
-		what: "elsewhere than at /publish/ errors are application/problem+json",
-		why:  "they are those of the native interface",
+		what: "errors that are not about items are `application/problem+json`, a body that is too large is 413, and there is no `GET /`",
+		why:  "they are those of the whole internal listener",
 		in: map[string]change{
 			"publish: GET elsewhere":            problem("404 Not Found"),
 			"publish: below /publish/":          problem("404 Not Found"),
@@ -235,8 +260,8 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "a request may be chunked, and have a query and a large head",
-		why:  "these are well-formed requests",
+		what: "a publish may be chunked, and have a query and a large head",
+		why:  "such requests are well-formed",
 		in: map[string]change{
 			"publish: chunked":              accepts,
 			"publish: a query":              accepts,
@@ -244,8 +269,8 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "Accept is read without regard to case, an empty one allows everything, and the method is looked at before it",
-		why:  "so RFC 9110 has it",
+		what: "`Accept` may have capitals, an empty one allows everything, and a wrong method is told first",
+		why:  "media types are compared without regard to case, and the other two help more",
 		in: map[string]change{
 			"Accept: APPLICATION/JSON": both(says("200 OK", "application/json", `{"message":"Published"}`+"\n"), takes("Cache-Control")),
 			"Accept: ":                 accepts,
@@ -253,7 +278,7 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "a byte order mark is not JSON",
+		what: "a byte order mark before the JSON is an error",
 		why:  "senders must not write one (RFC 8259, section 8.1)",
 		in: map[string]change{
 			"body \ufeff" + nothing: says("400 Bad Request", "text/plain", "Body is not valid JSON.\n"),
@@ -262,15 +287,15 @@ var differences = []*difference{
 
 	// Requests to the app.
 	{
-		what: "Grip-Feature is status",
+		what: "`Grip-Feature` is `status`",
 		why:  "it lists what is implemented",
 		everywhere: of(toApp, func(pushpin, comet *record) {
 			pushpin.set("Grip-Feature", "status")
 		}),
 	},
 	{
-		what:       "Accept-Encoding is the client's",
-		why:        "client and app agree on compression without the proxy",
+		what:       "`Accept-Encoding` reaches the app as the client sent it",
+		why:        "client and app agree on compression between them",
 		everywhere: of(toApp, drops("Accept-Encoding")),
 	},
 	{
@@ -281,19 +306,20 @@ var differences = []*difference{
 		},
 	},
 	{
-		what:       "no Accept is made up",
+		what:       "no `Accept` is made up",
 		why:        "the app sees what the client sent",
 		everywhere: of(toApp, drops("Accept")),
 	},
 	{
-		what:       "the app gets X-Forwarded-For, -Host and -Proto",
-		why:        "it does not see the client otherwise; Pushpin can be told to send some of them",
+		what:       "the app gets `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto`",
+		why:        "it does not see the client otherwise; Pushpin sends some of them if told to",
 		everywhere: of(toApp, takes("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")),
 	},
 }
 
+// takesDate leaves an app's Date where nothing is held.
 func takesDate(pushpin, comet *record) {
-	if pushpin.kind != toApp {
+	if pushpin.kind != toApp && (pushpin.ofHold || !pushpin.has("Date")) {
 		takes("Date")(pushpin, comet)
 	}
 }

@@ -13,6 +13,8 @@ var relayScenarios = []scenario{
 	{name: "relay of HEAD", app: always(answer("200 OK", "plain\n", "X-One: 1")), steps: []step{ask("HEAD", ""), answered}},
 	{name: "relay of several cookies", app: always(answer("200 OK", "plain\n", "Set-Cookie: a=1", "Set-Cookie: b=2"))},
 	{name: "relay of a large answer", app: always(answer("200 OK", strings.Repeat("0123456789", 20_000)))},
+	{name: "relay of a Date", app: always(answer("200 OK", "", "Date: Mon, 02 Jan 2006 15:04:05 GMT", "Server: app/1"))},
+	{name: "no hold: a Date", app: always(answer("200 OK", "", "Grip-Foo: x", "Date: Mon, 02 Jan 2006 15:04:05 GMT", "Server: app/1"))},
 	{name: "relay of a redirect", app: always(answer("302 Found", "", "Location: /elsewhere"))},
 
 	{name: "no hold: Grip headers are removed", app: always(answer("200 OK", "plain\n", "Grip-Channel: {c}", "grip-timeout: 9", "GRIP-FOO: x", "X-One: 1"))},

@@ -71,6 +71,16 @@ var releaseScenarios = []scenario{
 		steps: []step{get(), heldOn("{c}-a"),
 			publish(`{"items":[{"channel":"{c}","id":"1","http-response":{"body":"one\n"}}]}`),
 			publish(`{"items":[{"channel":"{c}-b","id":"1","http-response":{"body":"two\n"}}]}`), answered}},
+	{name: "item: while the app decides", app: hold("timeout\n", "Grip-Timeout: 1"), slow: true,
+		steps: []step{get(), asked, publish(item(`{"body":"news\n"}`)), decided, answered}},
+	{name: "item: between two polls", app: hold("timeout\n"),
+		steps: []step{get(), held, publish(item(`{"body":"one\n"}`)), answered, publish(item(`{"body":"two\n"}`)),
+			getAgain, held, publish(item(`{"body":"three\n"}`)), answered}},
+	{name: "item: a prev-id that is behind",
+		app: func(nth int) reply {
+			return []reply{holds("timeout\n"), holds("timeout\n", "Grip-Channel: {c}; prev-id=1"), answer("200 OK", "asked again\n")}[min(nth, 2)]
+		},
+		steps: []step{get(), held, publish(idItem("1", "one")), answered, publish(idItem("2", "two")), getAgain, answered}},
 	{name: "hint", steps: []step{get(), held, publish(item(`{"action":"hint"}`)), answered},
 		app: func(nth int) reply {
 			return []reply{holds("timeout\n"), answer("200 OK", "asked again\n")}[min(nth, 1)]
