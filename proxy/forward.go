@@ -63,6 +63,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	if err != nil {
 		forwardings.Put(f)
 		p.forwardFailed(ctx, err)
+		p.refuse(ctx)
 		return
 	}
 	p.passOn(ctx, conn, f, x, upgrade, nil)
@@ -160,5 +161,4 @@ func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		problem(ctx, be.Kind.Status(), "the app's answer is not well-formed HTTP or ended too early; its operator finds more in the proxy's log")
 	}
-	p.refuse(ctx)
 }

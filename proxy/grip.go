@@ -94,6 +94,7 @@ func (p *Proxy) instructed(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwardi
 	switch {
 	case err != nil:
 		p.notInstructed(ctx, err)
+		unread = true
 	case in.Hold == grip.NoHold:
 		(&gripAnswer{held: held}).write(ctx)
 	default:
@@ -291,5 +292,4 @@ func (p *Proxy) notInstructed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		p.forwardFailed(ctx, err)
 	}
-	p.refuse(ctx)
 }
