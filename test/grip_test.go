@@ -327,6 +327,9 @@ func TestGRIPEarlyAnswer(t *testing.T) {
 		case "/closes":
 			x.Write(hold)
 			x.Last = true
+		case "/nonsense":
+			x.Write(strings.Replace(hold, "response", "sometimes", 1))
+			x.Body()
 		default:
 			x.Answer(200, "plain")
 		}
@@ -346,6 +349,14 @@ func TestGRIPEarlyAnswer(t *testing.T) {
 		if a, err := c.Read(); err != nil || string(a.Body) != "plain" {
 			t.Errorf("%s: %+v %v", target, a, err)
 		}
+	}
+	c := s.Client(t)
+	c.Send(fmt.Sprintf("POST /nonsense HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body[:20000]))
+	if a := c.Want(t, 502); a.Header.Get("Connection") != "close" {
+		t.Errorf("%+v", a)
+	}
+	if err := c.End(harness.Patience); err != nil {
+		t.Error(err)
 	}
 	for _, x := range app.Requests() {
 		if x.Target == "/smuggled" {

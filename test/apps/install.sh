@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests in this folder and in ../pushpin run, on Debian and its relatives. It can
-# be run again at any time: what is there already is left alone.
+# Installs what the tests in this folder and in ../pushpin run, on Debian and its
+# relatives. It can be run again at any time: what is there already is left alone.
 set -eu
 
 packages="python3-django gunicorn php-cli ruby puma chromium pushpin zurl"
@@ -25,4 +25,8 @@ echo "install.sh: installing$missing"
 $sudo apt-get update -qq
 # shellcheck disable=SC2086 # a list of names
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+# Pushpin's own service would sit on the port of cometproxy's internal listener.
+case "$missing" in
+*pushpin*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now pushpin ;;
+esac
 echo "install.sh: done"

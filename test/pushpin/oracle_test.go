@@ -39,6 +39,9 @@ func missing(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
+// knownVersion is what the table of differences was written for.
+const knownVersion = "pushpin 1.36.0"
+
 // needPushpin skips the test where a program of Pushpin's is missing.
 func needPushpin(t *testing.T) {
 	t.Helper()
@@ -46,6 +49,10 @@ func needPushpin(t *testing.T) {
 		if _, err := exec.LookPath(program); err != nil {
 			missing(t, "%s is not here: apt-get install -y pushpin zurl, or test/apps/install.sh", program)
 		}
+	}
+	out, err := exec.Command("pushpin", "--version").Output()
+	if version := strings.TrimSpace(string(out)); err != nil || version != knownVersion {
+		missing(t, "this is %s (%v), and the test knows %s: look at what it finds, and change knownVersion", version, err, knownVersion)
 	}
 }
 
