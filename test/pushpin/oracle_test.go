@@ -217,7 +217,7 @@ func (o *oracle) stop() {
 func (o *oracle) name() string           { return "Pushpin" }
 func (o *oracle) publicAddress() string  { return o.public }
 func (o *oracle) controlAddress() string { return o.control }
-func (o *oracle) losesConnections() bool { return true }
+func (o *oracle) asksAgain() bool        { return true }
 
 // awaitHolds counts the lines that the log has for each hold and channel. Those
 // that Pushpin's own second request made end in "retry".

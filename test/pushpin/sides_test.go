@@ -26,8 +26,9 @@ type side interface {
 	publicAddress() string
 	controlAddress() string
 
-	// losesConnections is whether a client may be left without an answer.
-	losesConnections() bool
+	// asksAgain is whether the app is asked a second time for each hold, which may
+	// go wrong.
+	asksAgain() bool
 
 	// awaitHolds waits until requests are held on a channel: that many at this
 	// moment, or that many since the beginning.
@@ -47,7 +48,7 @@ func (c *comet) name() string           { return "cometproxy" }
 func (c *comet) publicAddress() string  { return c.s.Public[0] }
 func (c *comet) controlAddress() string { return c.s.Internal[0] }
 
-func (c *comet) losesConnections() bool { return false }
+func (c *comet) asksAgain() bool { return false }
 
 func (c *comet) awaitHolds(channel string, now, _ int) error {
 	state := ""
