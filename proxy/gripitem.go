@@ -31,7 +31,9 @@ func gripItems(fields map[string]json.RawMessage) ([]channels.Item, error) {
 	load := &payload{}
 	switch r := in.Response; {
 	case r == nil || r.Action != grip.Send && r.Action != grip.Hint:
-	case r.Action == grip.Hint || r.Patch:
+	case r.Action == grip.Hint || r.Patch || len(r.ContentFilters) > 0:
+		// What the last two would make of the body is for a later version; as
+		// it is, it is not meant for anybody.
 		it.Forms |= channels.HTTPResponse
 		load.hint = true
 	default:

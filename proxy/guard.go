@@ -69,6 +69,9 @@ func (g *guard) knowsHost(ctx *fasthttp.RequestCtx) bool {
 		return true // no browser gets there
 	}
 	host := strings.ToLower(string(ctx.Request.Header.Host()))
+	if host == "" && !ctx.Request.Header.IsHTTP11() {
+		return true // nor does any speak HTTP/1.0
+	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

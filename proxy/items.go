@@ -24,7 +24,7 @@ func (p *Proxy) publishItems(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set("Allow", "POST")
 		return
 	}
-	asJSON, ok := acceptsJSON(string(ctx.Request.Header.Peek("Accept")))
+	asJSON, ok := acceptsJSON(string(bytes.Join(ctx.Request.Header.PeekAll("Accept"), []byte{','})))
 	if !ok {
 		plain(ctx, fasthttp.StatusNotAcceptable, "Not Acceptable. Supported formats are text/plain and application/json.")
 		return
@@ -108,9 +108,16 @@ func (p *Proxy) parseItems(body []byte) ([]channels.Item, error) {
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return nil, errors.New("Body is not valid JSON.")
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil || object == nil {
+	switch bytes.TrimLeft(body, " \t\r\n")[0] { // not empty: it is valid
+	case '{':
+	case '[':
 		return nil, errors.New("Invalid format.")
+	default:
+		return nil, errors.New("Body is not valid JSON.") // so says Pushpin, for which only objects and lists are
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil {
+		return nil, errors.New("Body is not valid JSON.")
 	}
 	raw, ok := object["items"]
 	if !ok {
@@ -139,7 +146,7 @@ func (p *Proxy) parseItems(body []byte) ([]channels.Item, error) {
 func (p *Proxy) parseItem(raw json.RawMessage) (items []channels.Item, err error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return nil, errors.New("publish item is not an object")
+		return nil, errors.New("publish item object is not an object")
 	}
 	if isNative(fields) {
 		items, err = nativeItems(fields)

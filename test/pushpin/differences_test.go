@@ -13,8 +13,8 @@ var differences = []*difference{
 		everywhere: of(toPublisher, keepsOpen),
 	},
 	{
-		what:       "every answer has a `Date`; that of a hold is the time at which it ends",
-		why:        "a proxy adds it where it is missing (RFC 9110, section 6.6.1), and the app's is old by then",
+		what:       "every answer has a `Date`, that at which it is sent",
+		why:        "an app's is old when a hold ends; nginx, too, puts its own in place of an app's",
 		everywhere: takesDate,
 	},
 	{
@@ -171,11 +171,12 @@ var differences = []*difference{
 		},
 	},
 	{
-		what: "the app is not asked again: `hint` and `body-patch` end the hold with its own answer, and an item whose `prev-id` does not follow is delivered",
+		what: "the app is not asked again: `hint`, `body-patch` and `content-filters` end the hold with its own answer, and an item whose `prev-id` does not follow is delivered",
 		why:  "that is level 2; clients poll again by themselves",
 		in: map[string]change{
 			"hint":       of(toClient, says("200 OK", "", "timeout\n")),
 			"body-patch": of(toClient, says("200 OK", "application/json", `{"a":1}`+"\n")),
+			"item: content-filters that do not match":     of(toClient, says("200 OK", "", "timeout\n")),
 			"a prev-id, and an item that does not follow": of(toClient, says("200 OK", "", "news\n")),
 		},
 	},
@@ -317,9 +318,8 @@ var differences = []*difference{
 	},
 }
 
-// takesDate leaves an app's Date where nothing is held.
 func takesDate(pushpin, comet *record) {
-	if pushpin.kind != toApp && (pushpin.ofHold || !pushpin.has("Date")) {
+	if pushpin.kind != toApp {
 		takes("Date")(pushpin, comet)
 	}
 }
