@@ -76,6 +76,7 @@ type look struct {
 
 	found    []*Message
 	gaps     []string
+	lost     uint64 // the highest number that channels with gaps have lost
 	channels int
 }
 
@@ -99,11 +100,11 @@ func (l *look) channel(name string) {
 func (l *look) entryLocked(s *shard, e *entry, name string, hash uint64) {
 	l.channels++
 	if e == nil {
-		l.gapIf(s.tombs.of(hash) > l.after, name)
+		l.gapIf(s.tombs.of(hash), name)
 		return
 	}
 	l.hub.expireLocked(s, e, l.hub.clock())
-	l.gapIf(e.dropped > l.after, name)
+	l.gapIf(e.dropped, name)
 	taken := 0
 	for i := e.window.after(l.after); i < e.window.count; i++ {
 		m := e.window.at(i)
@@ -118,16 +119,18 @@ func (l *look) entryLocked(s *shard, e *entry, name string, hash uint64) {
 	s.settle(e)
 }
 
-func (l *look) gapIf(lost bool, name string) {
-	if (lost || l.foreign) && !l.noGaps {
+// gapIf tells of a gap if a channel has lost a number above the position.
+func (l *look) gapIf(dropped uint64, name string) {
+	if (dropped > l.after || l.foreign) && !l.noGaps {
 		l.gaps = append(l.gaps, name)
+		l.lost = max(l.lost, dropped)
 	}
 }
 
 // done puts the messages in order and cuts them at the limits. What is cut off
 // comes with the next look: the cursor is then that of the last one taken.
 func (l *look) done() Ending {
-	e := Ending{Messages: l.found, Gaps: l.gaps, Cursor: l.upTo}
+	e := Ending{Messages: l.found, Gaps: l.gaps, Lost: l.lost, Cursor: l.upTo}
 	if l.channels > 1 {
 		slices.SortFunc(e.Messages, func(a, b *Message) int {
 			if a.Number < b.Number {

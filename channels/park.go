@@ -163,7 +163,7 @@ func (h *Hub) finish(w *Waiter, why Reason, upTo uint64, own *entry, m *Message)
 		l.found = append(l.found, m)
 		l.channels++
 	} else if own != nil { // deleted
-		l.gaps = append(l.gaps, own.name)
+		l.gaps, l.lost = append(l.gaps, own.name), upTo
 	}
 	ending := l.done()
 	ending.Reason = why

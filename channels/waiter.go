@@ -120,6 +120,7 @@ type Ending struct {
 	Reason   Reason     // of the wait; 0 for a look of its own
 	Messages []*Message // in the order of their numbers
 	Gaps     []string   // channels of which something may have been missed
+	Lost     uint64     // with Gaps: from here on nothing is missed, whoever passes over Messages
 	Cursor   uint64     // position to go on from
 }
 

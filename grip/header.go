@@ -13,25 +13,23 @@ type Pair struct{ Name, Value string }
 
 // Reserved says whether a header line of this name belongs to the proxy and
 // never passes it: whether the name begins with "Grip-", in any case. Apps behind CGI see
-// "_" and "-" as one, so each "_" counts as "-".
+// "_" and "-" as one, with some servers also every other sign, so each of them
+// counts as "-".
 func Reserved(name []byte) bool {
-	const prefix = "grip-"
-	if len(name) < len(prefix) {
+	const prefix = "grip"
+	if len(name) <= len(prefix) || isAlphanumeric(name[len(prefix)]) {
 		return false
 	}
 	for i := range prefix {
-		c := name[i]
-		switch {
-		case c == '_':
-			c = '-'
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		if c != prefix[i] {
+		if name[i]|0x20 != prefix[i] {
 			return false
 		}
 	}
 	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
 
 // lines returns the values of all header lines of a name.

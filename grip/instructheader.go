@@ -3,6 +3,7 @@ package grip
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,8 +11,21 @@ import (
 
 const nextTimeout = 120 * time.Second // of a link with rel=next that says nothing else
 
+// known are the header lines of GRIP's that a response may have.
+var known = []string{"Grip-Hold", "Grip-Channel", "Grip-Timeout", "Grip-Status", "Grip-Set-Meta", "Grip-Expose-Headers",
+	"Grip-Keep-Alive", "Grip-Link", "Grip-Last", "Grip-Session-Id", "Grip-Session-Detect"}
+
+func isKnown(name string) bool {
+	return slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) })
+}
+
 // header reads the header lines. Of those that are no lists the first one counts.
 func (r *reader) header(fields []Field) error {
+	for _, f := range fields {
+		if Reserved([]byte(f.Name)) && !isKnown(f.Name) {
+			r.in.Unknown = append(r.in.Unknown, f.Name)
+		}
+	}
 	if mode, given := first(fields, "Grip-Hold"); given {
 		if err := r.hold("Grip-Hold", mode); err != nil {
 			return err

@@ -52,6 +52,7 @@ type Instruction struct {
 	Expose     []string      // the only header lines that stay, if ExposeOnly
 	ExposeOnly bool          // Expose was given, though perhaps empty
 	Links      []Link
+	Unknown    []string  // names of header lines that GRIP does not have
 	Response   *Response // takes the place of the app's; nil leaves that as it is
 }
 

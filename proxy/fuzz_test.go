@@ -101,7 +101,7 @@ func FuzzPublishBody(f *testing.F) {
 // whole answer, without a line that is not the app's or the proxy's.
 func standsOverHeld(t *testing.T, p *Proxy, m *channels.Message) {
 	t.Helper()
-	held := newHeldAnswer(200, "", []byte("X-Held: 1\r\nContent-Type: text/held\r\n"), []byte("held"))
+	held := newHeldAnswer(200, "", []byte("X-Held: 1\r\nContent-Type: text/held\r\n"), []byte("held"), nil)
 	a := p.gripAnswer(held, &channels.Ending{Messages: []*channels.Message{m}, Cursor: 1})
 	raw := a.append(nil, 0, false)
 	br := bufio.NewReader(bytes.NewReader(raw))

@@ -30,7 +30,7 @@ const maxInstructed = 100_000
 type gripCounts struct {
 	held          atomic.Uint64 // requests that were held
 	found         atomic.Uint64 // not held: a message had come while the app decided, or since the client's position
-	behind        atomic.Uint64 // not held: their position was older than the window
+	behind        atomic.Uint64 // answered with a gap: their position was older than the window
 	atCursor      atomic.Uint64 // position from the client's Comet-Cursor
 	atPrevID      atomic.Uint64 // ... from a prev-id among the kept ids
 	atForward     atomic.Uint64 // ... from when the request was forwarded
@@ -75,7 +75,7 @@ func hasInstructions(h *fasthttp.ResponseHeader) bool {
 // on, or holds the request with it.
 func (p *Proxy) instructed(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange) {
 	now := p.hub.Position()
-	in, held, err := p.readInstruction(x)
+	in, held, err := p.readInstruction(f, x)
 	if err == nil && held == nil {
 		f.endWatch(conn)
 		p.passOn(ctx, conn, f, x, "", in)
@@ -108,7 +108,7 @@ func (p *Proxy) instructed(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwardi
 
 // readInstruction reads what an answer says, and what a hold by it would be
 // answered with: nil if the answer is to be passed on.
-func (p *Proxy) readInstruction(x *backend.Exchange) (in *grip.Instruction, held *heldAnswer, err error) {
+func (p *Proxy) readInstruction(f *forwarding, x *backend.Exchange) (in *grip.Instruction, held *heldAnswer, err error) {
 	var fields []grip.Field
 	for name, value := range x.Header.All() {
 		if grip.Reserved(name) {
@@ -122,7 +122,8 @@ func (p *Proxy) readInstruction(x *backend.Exchange) (in *grip.Instruction, held
 			return in, nil, badInstruction(err, p.checkInstruction(in))
 		}
 	}
-	body, err := readInstructed(x)
+	head := newTimeoutHead(x.Header) // before the body, whose trailers come into the head
+	body, err := readInstructed(f, x)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +133,7 @@ func (p *Proxy) readInstruction(x *backend.Exchange) (in *grip.Instruction, held
 	if err := badInstruction(err, p.checkInstruction(in)); err != nil {
 		return nil, nil, err
 	}
-	return in, newTimeoutAnswer(x.Header, in, body), nil
+	return in, head.answer(in, body), nil
 }
 
 // An instructionError is an answer that cannot be followed. What it says is for
@@ -168,25 +169,36 @@ func (p *Proxy) checkInstruction(in *grip.Instruction) error {
 	if max := p.opts.Hold.MaxChannels; max > 0 && len(in.Channels) > max {
 		return fmt.Errorf("the answer names %d channels; at most %d are allowed (hold.max_channels)", len(in.Channels), max)
 	}
+	p.wonder(in)
+	return nil
+}
+
+// wonder tells the log of what is allowed and hardly meant.
+func (p *Proxy) wonder(in *grip.Instruction) {
+	if len(in.Unknown) > 0 {
+		p.unknownField.note(zap.Strings("headers", in.Unknown))
+	}
+	if in.Hold == grip.ResponseHold && len(in.Channels) == 0 {
+		p.noChannel.note()
+	}
 	for _, c := range in.Channels {
 		if len(c.Filters) > 0 {
 			p.filtered.note(zap.String("channel", c.Name), zap.Strings("filters", c.Filters))
-			break
+			return
 		}
 	}
-	return nil
 }
 
 // readInstructed reads the body of an answer that says how to hold, or that a
 // hold ends with, and undoes its codings.
-func readInstructed(x *backend.Exchange) ([]byte, error) {
+func readInstructed(f *forwarding, x *backend.Exchange) ([]byte, error) {
 	if x.BodySize() > maxInstructed {
 		return nil, badInstruction(errTooMuch)
 	}
-	var body []byte
-	if r := x.Body(); r != nil {
+	body, whole := x.BufferedBody()
+	if !whole {
 		var err error
-		if body, err = io.ReadAll(io.LimitReader(r, maxInstructed+1)); err != nil {
+		if body, err = f.readWhole(x); err != nil {
 			return nil, err
 		}
 	}
@@ -203,39 +215,62 @@ func readInstructed(x *backend.Exchange) ([]byte, error) {
 	return body, badInstruction(err)
 }
 
-var errTooMuch = fmt.Errorf("the answer asks for a hold, and its body has more than %d bytes", maxInstructed)
-
-// newTimeoutAnswer makes what a hold ends with if nothing comes: the app's
-// answer, as the instructions change it.
-func newTimeoutAnswer(head *fasthttp.ResponseHeader, in *grip.Instruction, body []byte) *heldAnswer {
-	status, reason := head.StatusCode(), string(head.StatusMessage())
-	var lines []byte
-	if in.Response != nil {
-		status, reason, body = in.Response.Status, in.Response.Reason, in.Response.Body
-		for _, f := range in.Response.Header {
-			lines = appendHeldLine(lines, f.Name, f.Value, in)
-		}
-	} else {
-		for name, value := range endToEnd(head) {
-			lines = appendHeldLine(lines, string(name), string(value), in)
-		}
+// readWhole reads a body that was not there with its head. The app may take its
+// time, and the client hang up meanwhile.
+func (f *forwarding) readWhole(x *backend.Exchange) ([]byte, error) {
+	if f.watch.stop == nil && x.UploadFinished() { // else the client is watched or being read from
+		f.watch.slow()
 	}
-	if in.Status != 0 {
-		status, reason = in.Status, in.Reason
+	var late atomic.Bool
+	patience := time.AfterFunc(bodyPatience, func() {
+		late.Store(true)
+		x.Cancel()
+	})
+	defer patience.Stop()
+	body, err := io.ReadAll(io.LimitReader(x.Body(), maxInstructed+1))
+	if err != nil && late.Load() {
+		err = badInstruction(errLate)
 	}
-	return newHeldAnswer(status, reason, lines, body)
+	return body, err
 }
 
-// appendHeldLine appends a header line of the app's, if it may be part of an
-// answer that is written later, and maybe with another body.
-func appendHeldLine(b []byte, name, value string, in *grip.Instruction) []byte {
-	if ownLine(name) || strings.EqualFold(name, "Content-Encoding") && in.Response == nil {
-		return b // the latter has been undone
+var errLate = fmt.Errorf("the answer asks for a hold, and its body was not complete after %s", bodyPatience)
+
+var errTooMuch = fmt.Errorf("the answer asks for a hold, and its body has more than %d bytes", maxInstructed)
+
+// A timeoutHead is the head of what a hold ends with if nothing comes: the app's
+// answer.
+type timeoutHead struct {
+	status int
+	reason string
+	fields []grip.Field
+}
+
+func newTimeoutHead(h *fasthttp.ResponseHeader) timeoutHead {
+	t := timeoutHead{status: h.StatusCode(), reason: string(h.StatusMessage())}
+	for name, value := range endToEnd(h) {
+		if !equalFold(name, "Content-Encoding") { // which is undone
+			t.fields = append(t.fields, grip.Field{Name: string(name), Value: string(value)})
+		}
 	}
-	if in.ExposeOnly && !containsFold(in.Expose, name) {
-		return b
+	return t
+}
+
+// answer is the whole of it, as the instructions change it.
+func (t *timeoutHead) answer(in *grip.Instruction, body []byte) *heldAnswer {
+	if r := in.Response; r != nil {
+		*t, body = timeoutHead{r.Status, r.Reason, r.Header}, r.Body
 	}
-	return appendLine(b, name, value)
+	if in.Status != 0 {
+		t.status, t.reason = in.Status, in.Reason
+	}
+	var lines []byte
+	for _, f := range t.fields {
+		if !ownLine(f.Name) && (!in.ExposeOnly || containsFold(in.Expose, f.Name)) {
+			lines = appendLine(lines, f.Name, f.Value)
+		}
+	}
+	return newHeldAnswer(t.status, t.reason, lines, body, in.Meta)
 }
 
 func appendLine(b []byte, name, value string) []byte {
@@ -252,7 +287,7 @@ func ownLine(name string) bool {
 }
 
 // written are lines that are written when an answer is.
-var written = []string{"Content-Length", "Date", "Comet-Cursor"}
+var written = []string{"Content-Length", "Date", "Comet-Cursor", "Comet-Gap"}
 
 // follow changes the head of an answer that is passed on as it is told to.
 func follow(h *fasthttp.ResponseHeader, in *grip.Instruction) {
@@ -268,7 +303,8 @@ func follow(h *fasthttp.ResponseHeader, in *grip.Instruction) {
 	}
 	var hidden []string
 	for k := range h.All() {
-		if name := string(k); !containsFold(in.Expose, name) && !strings.EqualFold(name, "Content-Length") {
+		// What frames and codes the body stays with it.
+		if name := string(k); !containsFold(in.Expose, name) && !strings.EqualFold(name, "Content-Length") && !strings.EqualFold(name, "Content-Encoding") {
 			hidden = append(hidden, name)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"cometproxy/backend"
 )
 
 // ok is an answer of an app, with a body and header lines.
@@ -173,17 +175,29 @@ func TestGRIPPositions(t *testing.T) {
 		for _, b := range []string{"1", "2", "3"} {
 			s.say("a", b)
 		}
-		r, took := timed(c, "/app", "Comet-Cursor: "+old)
-		at(t, "none", took, 0, 0, r)
-		during = func(s *site) { s.say("a", "4") } // and is not lost by that answer
-		r, took = timed(c, "/app", "Comet-Cursor: nonsense")
-		at(t, "none", took, 0, 0, r)
-		during = func(*site) {}
-		r, took = timed(c, "/app", "Comet-Cursor: "+r.cursor(t))
-		at(t, "4", took, 0, 0, r)
-		if st := s.gripStats(); st["behind"] != 2 || st["found"] != 1 {
+		for _, cursor := range []string{old, "nonsense", old} {
+			r, took := timed(c, "/app", "Comet-Cursor: "+cursor)
+			at(t, "none", took, 0, 0, r)
+			if r.field("Comet-Gap") != "true" {
+				t.Error(r.raw)
+			}
+			for _, want := range []string{"2", "3"} { // what is still kept
+				r, took = timed(c, "/app", "Comet-Cursor: "+r.cursor(t))
+				at(t, want, took, 0, 0, r)
+			}
+		}
+		if st := s.gripStats(); st["behind"] != 3 || st["found"] != 6 {
 			t.Errorf("%v", st)
 		}
+	})
+	run("cursors that say nothing", Options{}, func(t *testing.T, s *site) {
+		s.say("a", "1")
+		for _, cursor := range []string{"", "now", "null", "undefined"} {
+			r, took := timed(s.dial(), "/app", "Comet-Cursor: "+cursor)
+			at(t, "none", took, 55*time.Second, 56*time.Second, r)
+		}
+		r, took := timed(s.dial(), "/app", "Comet-Cursor: earliest")
+		at(t, "1", took, 0, 0, r)
 	})
 	run("no channel", Options{}, func(t *testing.T, s *site) {
 		answer = holdOn("none")
@@ -250,4 +264,72 @@ func TestGRIPRequestBody(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGRIPDropped: of a hold whose connection the HTTP server does not hand over,
+// for the answer to a request pipelined before it cannot be written, nothing is kept.
+func TestGRIPDropped(t *testing.T) {
+	clients := make(chan *client, 1)
+	a := openApp(t, backend.Options{}, func(r *fasthttp.Request) string {
+		if !strings.HasSuffix(string(r.RequestURI()), "/hold") {
+			return ok("plain")
+		}
+		(<-clients).Close()
+		return holdOn("none", "Grip-Channel: a")
+	})
+	s := open(t, behind(a))
+	for range 20 {
+		c := s.dial()
+		clients <- c
+		c.send("GET /app HTTP/1.1\r\nHost: x\r\n\r\nGET /app/hold HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	s.eventually("20 holds that are gone", func() bool {
+		st := s.lot.Stats()
+		return s.gripStats()["held"] == 20 && st.Active+st.Parked == 0
+	})
+	if n, bytes := s.held.counts(); n != 0 {
+		t.Errorf("%d answers of %d bytes are kept for nobody", n, bytes)
+	}
+}
+
+// TestGRIPSlowBody: an app that does not get to the end of its answer is given up
+// after a while, and at once when the client hangs up.
+func TestGRIPSlowBody(t *testing.T) {
+	answer := "HTTP/1.1 200 OK\r\nGrip-Hold: response\r\nContent-Length: 10\r\n\r\nx"
+	virtualBehind(t, Options{}, func(*fasthttp.Request) string { return answer }, func(t *testing.T, s *site, a *app) {
+		begin := time.Now()
+		if r := s.dial().poll("/app"); r.status != 502 {
+			t.Error(r.raw)
+		}
+		between(t, "a stuck answer", time.Since(begin), bodyPatience, bodyPatience+tick)
+		c := s.dial()
+		c.get("/app")
+		time.Sleep(time.Second)
+		c.Close()
+		s.quiet()
+		if st := s.lot.Stats(); st.Active != 0 {
+			t.Errorf("%d requests of clients that have hung up are active", st.Active)
+		}
+	})
+}
+
+// TestGRIPPublishBounds: what a message has besides its body is bounded too.
+func TestGRIPPublishBounds(t *testing.T) {
+	virtual(t, Options{Publish: PublishOptions{MaxBytes: 30_000}}, func(t *testing.T, s *site) {
+		for _, tc := range []struct {
+			item   string
+			status int
+		}{
+			{`{"channel":"a","id":"` + strings.Repeat("i", 255) + `","http-response":{"body":""}}`, 200},
+			{`{"channel":"a","id":"` + strings.Repeat("i", 256) + `","http-response":{"body":""}}`, 400},
+			{`{"channel":"a","id":"` + strings.Repeat("i", 256) + `","text":""}`, 400},
+			{`{"channel":"a","http-response":{"body":"","reason":"` + strings.Repeat("r", 17_000) + `"}}`, 413},
+			{`{"channel":"a","http-response":{"body":"","headers":{"A":"` + strings.Repeat("r", 17_000) + `"}}}`, 413},
+			{`{"channel":"a","http-response":{"body":"` + strings.Repeat("b", 20_000) + `","headers":{"A":"` + strings.Repeat("r", 11_000) + `"}}}`, 413},
+		} {
+			if r := s.items(tc.item); r.status != tc.status {
+				t.Errorf("%.60s: %s", tc.item, r.raw)
+			}
+		}
+	})
 }

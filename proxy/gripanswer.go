@@ -16,20 +16,20 @@ type gripAnswer struct {
 	held   *heldAnswer
 	load   *payload        // the message; nil: the held answer as it is
 	cursor channels.Cursor // zero: nothing was waited for
+	gap    bool            // it cannot be proved that nothing was missed
 }
 
 // gripAnswer says how a GRIP hold that ended so is to be answered.
 //
-// The cursor never claims that the client has seen what it is not told. So when
-// there is a gap, which ends a hold with the app's own answer, what is still kept
-// comes with the next hold.
+// A gap ends a hold with the app's own answer. The cursor is then the position
+// from which on nothing is missed: what is still kept comes with the next holds.
 func (p *Proxy) gripAnswer(held *heldAnswer, e *channels.Ending) gripAnswer {
-	a := gripAnswer{held: held, cursor: p.hub.Cursor(e.Cursor)}
+	a := gripAnswer{held: held, cursor: p.hub.Cursor(e.Cursor), gap: len(e.Gaps) > 0}
 	switch {
-	case len(e.Messages) == 0:
-	case len(e.Gaps) > 0:
-		a.cursor.Number = e.Messages[0].Number - 1
-	default:
+	case a.gap:
+		p.grip.behind.Add(1)
+		a.cursor.Number = e.Lost
+	case len(e.Messages) > 0:
 		load := e.Messages[0].Data.(*payload)
 		if !load.hint {
 			a.load = load
@@ -73,14 +73,24 @@ func (a *gripAnswer) appendLines(b []byte) []byte {
 	}
 	b = append(b, "Comet-Cursor: "...)
 	b = a.cursor.AppendToken(b)
-	return append(b, "\r\n"...)
+	b = append(b, "\r\n"...)
+	if a.gap { // without the channels' names, which are between the app and the proxy
+		b = append(b, "Comet-Gap: true\r\n"...)
+	}
+	return b
 }
 
-// appendOtherLines appends the lines whose names are not among those of others.
+// ofBody are header lines about the body that the app's answer has. On a message
+// they would be lies: a browser would ask with the ETag of the one and be told
+// that it still has the other.
+var ofBody = []string{"ETag", "Last-Modified", "Content-Range", "Accept-Ranges", "Content-MD5", "Digest", "Content-Digest", "Repr-Digest"}
+
+// appendOtherLines appends the lines that go with another body and whose names
+// are not among those of others.
 func appendOtherLines(b []byte, lines, others string) []byte {
 	for line := range strings.Lines(lines) {
 		name, _, _ := strings.Cut(line, ":")
-		if !hasLine(others, name) {
+		if !hasLine(others, name) && !containsFold(ofBody, name) {
 			b = append(b, line...)
 		}
 	}

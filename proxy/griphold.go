@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -15,34 +16,22 @@ import (
 // they run to their end.
 const nowhere = "$nowhere"
 
-// A gripPart is what a hold has if the app asked for it.
-type gripPart struct {
-	answer *heldAnswer
-	meta   []grip.Pair // for message filters, which are not there yet
-}
-
 // gripHold holds a request as its app's answer says, or answers it if there is
 // something to tell already.
 func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Instruction, held *heldAnswer, begin uint64, fromAnswer bool) {
-	q, known := p.gripQuery(ctx, in, begin, fromAnswer)
+	q := p.gripQuery(ctx, in, begin, fromAnswer)
 	e := p.hub.Look(&q)
 	switch {
-	case !known || len(e.Gaps) > 0:
-		// What came since the request was forwarded comes with the next hold;
-		// what was before it, the app's answer knows.
-		p.grip.behind.Add(1)
-		(&gripAnswer{held: held, cursor: p.hub.Cursor(begin)}).write(ctx)
-		return
-	case !e.Empty():
-		p.grip.found.Add(1)
-		fallthrough
-	case conn.InputEnded() || p.draining():
+	case !e.Empty() || conn.InputEnded() || p.draining():
+		if len(e.Messages) > 0 && len(e.Gaps) == 0 {
+			p.grip.found.Add(1)
+		}
 		a := p.gripAnswer(held, &e)
 		a.write(ctx)
 		return
 	case p.full():
 		p.grip.full.Add(1)
-		tooMany(ctx)
+		p.tooMany(ctx)
 		return
 	}
 	kept := p.held.keep(held)
@@ -58,7 +47,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 	if ctx.IsHead() {
 		h.shape |= shapeHead
 	}
-	h.grip = &gripPart{answer: kept, meta: in.Meta}
+	h.held = kept
 	wait := in.Timeout
 	if max := p.opts.GRIP.MaxTimeout; max > 0 {
 		wait = min(wait, max)
@@ -69,34 +58,32 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 }
 
 // gripQuery is the hub's form of a hold: one message, after the position that is
-// the best known. Known is false if the client's cursor is none of this hub's.
+// the best known.
 //
 // Positions are statements: "up to here everything has been seen", by the client
 // who sends a cursor, by the app that names a prev-id. Both are true, so the
 // higher one counts. Without either the position is begin.
-func (p *Proxy) gripQuery(ctx *fasthttp.RequestCtx, in *grip.Instruction, begin uint64, fromAnswer bool) (q channels.Query, known bool) {
-	q = channels.Query{Accepts: channels.HTTPResponse, MaxMessages: 1}
-	cursors := headers(&ctx.Request.Header, "Comet-Cursor")
+func (p *Proxy) gripQuery(ctx *fasthttp.RequestCtx, in *grip.Instruction, begin uint64, fromAnswer bool) channels.Query {
+	q := channels.Query{Accepts: channels.HTTPResponse, MaxMessages: 1, Cursor: p.hub.Cursor(begin)}
 	var seen uint64
-	switch {
-	case len(cursors) == 1:
-		c, _ := channels.ParseCursor(string(cursors[0])) // none: of an epoch that no hub has
-		if seen, known = p.hub.Number(c); !known {
-			return q, false
-		}
+	known := true
+	switch cursor := bytes.Join(headers(&ctx.Request.Header, "Comet-Cursor"), []byte{','}); {
+	case string(cursor) == "earliest":
+		q.Start = channels.Earliest
+		p.grip.atCursor.Add(1)
+	case !fromNow(cursor):
+		q.Cursor, _ = channels.ParseCursor(string(cursor)) // none: of an epoch that no hub has
+		seen, known = p.hub.Number(q.Cursor)
 		begin = seen
 		p.grip.atCursor.Add(1)
-	case len(cursors) > 1:
-		return q, false
 	case fromAnswer:
 		p.grip.atAnswer.Add(1)
 	default:
 		p.grip.atForward.Add(1)
 	}
-	q.Cursor = p.hub.Cursor(begin)
 	for i, c := range in.Channels {
 		q.Channels = append(q.Channels, strings.Clone(c.Name)) // or a name would keep the whole head in memory
-		if c.PrevID == "" {
+		if c.PrevID == "" || !known {
 			continue
 		}
 		number, ok := p.hub.PositionOf(c.Name, c.PrevID)
@@ -116,13 +103,28 @@ func (p *Proxy) gripQuery(ctx *fasthttp.RequestCtx, in *grip.Instruction, begin 
 	if len(q.Channels) == 0 {
 		q.Channels = []string{nowhere}
 	}
-	return q, true
+	return q
+}
+
+// fromNow reports that a cursor says nothing. The last two are what scripts send
+// that may not read the header: as a gap they would come back at once, for ever.
+func fromNow(cursor []byte) bool {
+	switch string(cursor) {
+	case "", "now", "null", "undefined":
+		return true
+	}
+	return false
 }
 
 // full reports that no more requests may be held.
 func (p *Proxy) full() bool {
 	max := p.opts.MaxParked
 	return max > 0 && p.lot.Stats().Parked >= int64(max)
+}
+
+func (p *Proxy) tooMany(ctx *fasthttp.RequestCtx) {
+	p.parkedFull.note()
+	tooMany(ctx)
 }
 
 func tooMany(ctx *fasthttp.RequestCtx) {

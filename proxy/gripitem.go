@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"go.uber.org/zap"
+
 	"cometproxy/channels"
 	"cometproxy/grip"
 	"cometproxy/proxy/route"
@@ -13,7 +15,7 @@ import (
 
 // gripItems reads an item with GRIP formats: one message, with a form for GRIP
 // holds and native polls if it is for them.
-func gripItems(fields map[string]json.RawMessage) ([]channels.Item, error) {
+func (p *Proxy) gripItems(fields map[string]json.RawMessage) ([]channels.Item, error) {
 	in, err := grip.ParseItem(fields)
 	if err != nil {
 		return nil, err
@@ -42,6 +44,9 @@ func gripItems(fields map[string]json.RawMessage) ([]channels.Item, error) {
 	}
 	if it.Forms == 0 {
 		it.Forms = channels.HTTPStream // for nobody here; its id and its position count all the same
+		if in.Response == nil {
+			p.unknownFormat.note(zap.String("channel", in.Channel))
+		}
 	}
 	it.Data, it.Size = load, load.size(it.Channel)+len(it.ID)
 	return []channels.Item{it}, nil

@@ -41,7 +41,9 @@ func gripTests() []wireTest {
 	tests := []wireTest{
 		{name: "passed-on", app: ok("body", "Grip-Status: 404 Gone Fishing", "X-App: old", "grip-other: 1", "Grip_Twin: 1")},
 		{name: "passed-on-status", app: ok("body", "Grip-Status: 304")},
-		{name: "passed-on-exposed", app: ok("body", "Grip-Expose-Headers: x-app", "X-App: old", "X-Other: 1")},
+		{name: "passed-on-exposed", app: ok("body", "Grip-Expose-Headers: x-app", "X-App: old", "X-Other: 1", "Content-Encoding: x-mine")},
+		{name: "message-etag", app: holdOn("none", onA, `ETag: "a"`, "Last-Modified: Sat, 21 Nov 2026 00:00:00 GMT"), during: news},
+		{name: "timeout-etag", app: holdOn("none", onA, `ETag: "a"`), during: timeUp},
 		{name: "message", app: held, during: news},
 		{name: "message-one-by-one", app: held, during: gripItem(`{"body":"1"}`), after: get0("/app/poll")},
 		{name: "message-native", app: held, during: func(s *site) { s.publish("a", `{"n":1}`) }},

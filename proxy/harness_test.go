@@ -103,6 +103,9 @@ func (s *site) atRest() {
 	if st := s.lot.Stats(); st.Idle+st.Active+st.Parked+st.Finishing != 0 {
 		s.t.Errorf("connections at the end: %+v", st)
 	}
+	if n, bytes := s.held.counts(); n != 0 {
+		s.t.Errorf("%d answers of %d bytes are kept for holds at the end", n, bytes)
+	}
 	if n := s.releaser.pending.count(); n != 0 {
 		s.t.Errorf("%d releases pending at the end", n)
 	}

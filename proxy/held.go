@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"cometproxy/grip"
 )
 
 // A heldAnswer is what a GRIP hold is answered with when nothing comes: the
 // app's own answer to the request. It never changes, and holds whose answers are
 // equal share one.
 type heldAnswer struct {
-	text       string // everything, for comparing: status, reason, header lines, body
+	text       string // everything, for comparing: status, reason, header lines, body, meta
 	status     int
 	reasonEnd  int // where the reason ends in text; it begins at statusBytes
 	linesEnd   int // where the header lines end and the body begins
+	bodyEnd    int // where the body ends, and what message filters will want begins
 	references int // guarded by heldAnswers.mu
 }
 
@@ -23,30 +26,36 @@ const (
 )
 
 // newHeldAnswer makes an answer. Each of lines ends in CRLF, and none is about
-// the length of the body, the connection or GRIP.
-func newHeldAnswer(status int, reason string, lines, body []byte) *heldAnswer {
+// the length of the body, the connection or GRIP. Meta is what the app says of
+// the client (Grip-Set-Meta).
+func newHeldAnswer(status int, reason string, lines, body []byte, meta []grip.Pair) *heldAnswer {
 	var b strings.Builder
-	b.Grow(statusBytes + len(reason) + len(lines) + len(body))
 	fmt.Fprintf(&b, "%03d ", status)
 	b.WriteString(reason)
+	a := &heldAnswer{status: status, reasonEnd: b.Len()}
 	b.Write(lines)
+	a.linesEnd = b.Len()
 	b.Write(body)
-	reasonEnd := statusBytes + len(reason)
-	return &heldAnswer{text: b.String(), status: status, reasonEnd: reasonEnd, linesEnd: reasonEnd + len(lines)}
+	a.bodyEnd = b.Len()
+	for _, m := range meta {
+		fmt.Fprintf(&b, "%d:%s%d:%s", len(m.Name), m.Name, len(m.Value), m.Value)
+	}
+	a.text = strings.Clone(b.String()) // of its own length: a builder's has room to spare
+	return a
 }
 
 func (a *heldAnswer) reason() string { return a.text[statusBytes:a.reasonEnd] }
 func (a *heldAnswer) lines() string  { return a.text[a.reasonEnd:a.linesEnd] }
-func (a *heldAnswer) body() string   { return a.text[a.linesEnd:] }
+func (a *heldAnswer) body() string   { return a.text[a.linesEnd:a.bodyEnd] }
 func (a *heldAnswer) size() int64    { return int64(len(a.text)) + heldOverhead }
 
 // heldKey is what makes two answers equal: the text, and how it is divided.
 type heldKey struct {
-	text                string
-	reasonEnd, linesEnd int
+	text                         string
+	reasonEnd, linesEnd, bodyEnd int
 }
 
-func (a *heldAnswer) key() heldKey { return heldKey{a.text, a.reasonEnd, a.linesEnd} }
+func (a *heldAnswer) key() heldKey { return heldKey{a.text, a.reasonEnd, a.linesEnd, a.bodyEnd} }
 
 // heldAnswers are the answers of all GRIP holds, each kept once, all together
 // within a bound.

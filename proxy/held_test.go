@@ -14,15 +14,15 @@ import (
 
 func TestHeldAnswersAreShared(t *testing.T) {
 	var h heldAnswers
-	a := h.keep(newHeldAnswer(200, "", []byte("A: b\r\n"), []byte("body")))
-	if b := h.keep(newHeldAnswer(200, "", []byte("A: b\r\n"), []byte("body"))); b != a {
+	a := h.keep(newHeldAnswer(200, "", []byte("A: b\r\n"), []byte("body"), nil))
+	if b := h.keep(newHeldAnswer(200, "", []byte("A: b\r\n"), []byte("body"), nil)); b != a {
 		t.Error("equal answers are two")
 	}
 	for i, other := range []*heldAnswer{
-		newHeldAnswer(201, "", []byte("A: b\r\n"), []byte("body")),
-		newHeldAnswer(200, "OK", []byte("A: b\r\n"), []byte("body")),
-		newHeldAnswer(200, "A: b\r\n", nil, []byte("body")), // the same text, divided otherwise
-		newHeldAnswer(200, "", nil, []byte("A: b\r\nbody")),
+		newHeldAnswer(201, "", []byte("A: b\r\n"), []byte("body"), nil),
+		newHeldAnswer(200, "OK", []byte("A: b\r\n"), []byte("body"), nil),
+		newHeldAnswer(200, "A: b\r\n", nil, []byte("body"), nil), // the same text, divided otherwise
+		newHeldAnswer(200, "", nil, []byte("A: b\r\nbody"), nil),
 	} {
 		if h.keep(other) != other {
 			t.Errorf("%d: another answer is the same", i)
@@ -46,18 +46,18 @@ func TestHeldAnswersAreBounded(t *testing.T) {
 	h := heldAnswers{limit: 3*heldOverhead + 30}
 	var kept []*heldAnswer
 	for i := range 10 {
-		if a := h.keep(newHeldAnswer(200, "", nil, fmt.Appendf(nil, "%d", i))); a != nil {
+		if a := h.keep(newHeldAnswer(200, "", nil, fmt.Appendf(nil, "%d", i), nil)); a != nil {
 			kept = append(kept, a)
 		}
 	}
 	if len(kept) != 3 {
 		t.Errorf("%d are kept; want 3", len(kept))
 	}
-	if h.keep(newHeldAnswer(200, "", nil, []byte("0"))) != kept[0] {
+	if h.keep(newHeldAnswer(200, "", nil, []byte("0"), nil)) != kept[0] {
 		t.Error("no room for one that is there")
 	}
 	h.drop(kept[1])
-	if h.keep(newHeldAnswer(200, "", nil, []byte("x"))) == nil {
+	if h.keep(newHeldAnswer(200, "", nil, []byte("x"), nil)) == nil {
 		t.Error("no room when one has gone")
 	}
 	if err := h.check(); err != nil {

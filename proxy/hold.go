@@ -16,8 +16,8 @@ import (
 // parked client, so it holds nothing that is not needed at the end.
 type hold struct {
 	waiter channels.Waiter
-	own    []byte    // header lines of this answer alone; may be shared, read only
-	grip   *gripPart // nil: a native poll
+	own    []byte      // header lines of this answer alone; may be shared, read only
+	held   *heldAnswer // of a GRIP hold, one of Proxy.held; nil: a native poll
 	conn   park.ID
 	shape  shape
 }
@@ -58,19 +58,29 @@ func (a *asking) takeOver(conn park.Conn, buffered io.Reader) {
 	p, h := a.proxy, a.hold
 	h.conn = conn.ID()
 	carried := conn.Detach(buffered)
+	if len(carried) >= maxCarried {
+		a.drop() // so much is not read beyond, and the client's end would not be noticed
+		p.lot.Close(h.conn)
+		return
+	}
 	gen := p.hub.Prepare(&h.waiter, &a.query, a.after)
 	stay := park.Stay{Owner: h, Gen: gen, Until: a.until, Carried: carried}
-	*a = asking{}
-	askings.Put(a)
+	*a = asking{} // what follows may panic, and drop must not find the hold
 	p.lot.Park(h.conn, stay)
+	askings.Put(a)
 	if !p.hub.Park(&h.waiter) {
 		p.finish(h, nil)
 	}
 }
 
 // drop implements successor. The hold is left to the garbage collector: if there
-// was a panic nobody knows who else has it.
-func (a *asking) drop() {}
+// was a panic nobody knows who else has it. Its share of what is kept is not.
+func (a *asking) drop() {
+	if a.hold != nil && a.hold.held != nil {
+		a.proxy.held.drop(a.hold.held)
+		a.hold.held = nil
+	}
+}
 
 // ended is park's event func for holds: their clients and their deadlines.
 func (p *Proxy) ended(ev park.Event) {
@@ -98,7 +108,7 @@ func (p *Proxy) finish(h *hold, shared *release) {
 	if p.draining() {
 		s |= shapeClose
 	}
-	if h.grip != nil {
+	if h.held != nil {
 		p.finishGRIP(h, s)
 		return
 	}
@@ -125,7 +135,7 @@ func (p *Proxy) finish(h *hold, shared *release) {
 // its hold: it is the message over the app's own.
 func (p *Proxy) finishGRIP(h *hold, s shape) {
 	conn, e := h.conn, h.waiter.Ending()
-	a := p.gripAnswer(h.grip.answer, &e)
+	a := p.gripAnswer(h.held, &e)
 	scratch := scratches.Get().(*[]byte)
 	*scratch = a.append((*scratch)[:0], s, !p.opts.NoDate)
 	p.recycle(h)
@@ -143,9 +153,9 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 // recycle gives a claimed hold's memory back. Nobody may touch it afterwards.
 func (p *Proxy) recycle(h *hold) {
 	p.hub.Free(&h.waiter)
-	if h.grip != nil {
-		p.held.drop(h.grip.answer)
+	if h.held != nil {
+		p.held.drop(h.held)
 	}
-	h.own, h.grip = nil, nil
+	h.own, h.held = nil, nil
 	holds.Put(h)
 }

@@ -45,9 +45,11 @@ func (p *Proxy) listChannels(ctx *fasthttp.RequestCtx) {
 	answer := struct {
 		Channels []channelInfo `json:"channels"`
 		Next     string        `json:"next,omitempty"`
-	}{Channels: make([]channelInfo, len(page))}
-	for i, info := range page {
-		answer.Channels[i] = p.channelInfo(info)
+	}{Channels: make([]channelInfo, 0, len(page))}
+	for _, info := range page {
+		if info.Name != nowhere {
+			answer.Channels = append(answer.Channels, p.channelInfo(info))
+		}
 	}
 	if more {
 		answer.Next = page[len(page)-1].Name

@@ -151,15 +151,37 @@ func (p *Proxy) parseItem(raw json.RawMessage) (items []channels.Item, err error
 	if isNative(fields) {
 		items, err = nativeItems(fields)
 	} else {
-		items, err = gripItems(fields)
+		items, err = p.gripItems(fields)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if n := len(items[0].Data.(*payload).body); n > p.opts.Publish.MaxBytes {
-		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are allowed (publish.max_bytes)", errTooLarge, n, p.opts.Publish.MaxBytes)
+	if err := p.checkSize(&items[0]); err != nil {
+		return nil, err
 	}
 	return items, nil
+}
+
+// Bounds of what a message has besides its body.
+const (
+	maxID            = 255
+	maxPublishedHead = 16 << 10 // bytes; clients take no more
+)
+
+func (p *Proxy) checkSize(it *channels.Item) error {
+	load, head := it.Data.(*payload), 0
+	if load.grip != nil {
+		head = len(load.grip.reason) + len(load.grip.lines)
+	}
+	switch n := len(load.body) + head; {
+	case len(it.ID) > maxID:
+		return fmt.Errorf("publish item object contains 'id' of %d bytes, at most %d are allowed", len(it.ID), maxID)
+	case n > p.opts.Publish.MaxBytes:
+		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed (publish.max_bytes)", errTooLarge, n, p.opts.Publish.MaxBytes)
+	case head > maxPublishedHead:
+		return fmt.Errorf("%w: its reason and headers have %d bytes, at most %d are allowed", errTooLarge, head, maxPublishedHead)
+	}
+	return nil
 }
 
 // isNative tells a native item from GRIP's, which has formats.

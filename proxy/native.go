@@ -64,7 +64,7 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
 		return
 	}
 	if p.full() {
-		tooMany(ctx)
+		p.tooMany(ctx)
 		return
 	}
 	h := holds.Get().(*hold)

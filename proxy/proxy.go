@@ -51,7 +51,9 @@ type Proxy struct {
 	accept []net.Listener // guarded by mu: public ones, closed when draining begins
 	inner  []net.Listener // guarded by mu: internal ones, closed last
 
-	refused, evicted, acceptFailed, answersFull, filtered notice
+	// Of the public side, and of what apps ask for.
+	refused, evicted, acceptFailed, parkedFull, answersFull notice
+	filtered, noChannel, unknownField, unknownFormat        notice
 }
 
 // States of a Proxy.
@@ -86,12 +88,20 @@ func New(o Options) (*Proxy, error) {
 	p.releaser.proxy = p
 	p.releaser.start(runtime.GOMAXPROCS(0))
 	p.sweeper.Go(p.sweep)
+	p.initNotices()
+	return p, nil
+}
+
+func (p *Proxy) initNotices() {
 	p.refused.init(p.log, "client connections are turned away: as many are open as allowed (limits.connections)")
 	p.evicted.init(p.log, "idle client connections are closed to make room for new ones (limits.connections)")
 	p.acceptFailed.init(p.log, "accepting client connections failed; it is tried again")
+	p.parkedFull.init(p.log, "polls are refused with 503: as many are held as allowed (limits.parked)")
 	p.answersFull.init(p.log, "polls are refused with 503: the answers that holds end with take as many bytes as allowed (grip.held_bytes)")
 	p.filtered.init(p.log, "an app asks for message filters (Grip-Channel), which this version does not have: its holds get every message")
-	return p, nil
+	p.noChannel.init(p.log, "an app holds a request on no channel, so nothing but its timeout ends it: is Grip-Channel missing, or badly quoted?")
+	p.unknownField.init(p.log, "an app's answer has GRIP headers that do not exist; they have no effect: are they spelled wrong?")
+	p.unknownFormat.init(p.log, "an item was published that has no format known here, so nobody gets it: for polls it is \"http-response\"")
 }
 
 // Serve begins to accept connections: clients on public, the application and

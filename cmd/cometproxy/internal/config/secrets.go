@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+	"time"
 
 	"cometproxy/grip"
 )
@@ -71,6 +72,9 @@ func (s *section) secretFile(name, path string) (string, bool) {
 
 // checkGRIP resolves the signature key.
 func checkGRIP(s *section, g *GRIP, key string) {
+	if s.ok("max_timeout") && g.MaxTimeout > 0 && g.MaxTimeout < 5*time.Second {
+		s.warn("max_timeout", "holds end after %s, where apps expect 5s at least: each poll costs the app a request", s.written("max_timeout"))
+	}
 	if !s.ok("sig_key") || key == "" {
 		return
 	}
@@ -88,6 +92,9 @@ func checkGRIP(s *section, g *GRIP, key string) {
 		if variable.MatchString(key) {
 			s.warn("sig_key", "environment variables are not expanded, the key is this very text: use file:PATH for a secret from outside")
 			return
+		}
+		if strings.HasPrefix(key, "/") || strings.HasSuffix(key, ".pem") || strings.HasSuffix(key, ".key") {
+			s.warn("sig_key", "this looks like the name of a file, and is taken as the key itself: write file:PATH for a key in a file")
 		}
 	}
 	if g.SigKey == nil {
