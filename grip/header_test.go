@@ -13,7 +13,7 @@ func TestReserved(t *testing.T) {
 		{"gRiP-", true},
 		{"Grip_", true},
 		{"Grip", false},
-		{"Grip.Hold", false},
+		{"Grip.Hold", true},
 		{"Gripe-Hold", false},
 		{"X-Grip-Hold", false},
 		{"_Grip-Hold", false},

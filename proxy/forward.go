@@ -105,6 +105,9 @@ func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, 
 	copyAnswerHead(&ctx.Response.Header, x.Header)
 	if in != nil {
 		follow(&ctx.Response.Header, in)
+		if len(in.Channels) > 0 { // what came since the app was asked may not be in its answer
+			ctx.Response.Header.Set("Comet-Cursor", p.hub.Cursor(f.position).String())
+		}
 	}
 	switch {
 	case status == fasthttp.StatusSwitchingProtocols && upgrade != "" && x.UploadFinished():

@@ -40,6 +40,7 @@ func gripTests() []wireTest {
 	large := strings.Repeat("x", maxInstructed+1)
 	tests := []wireTest{
 		{name: "passed-on", app: ok("body", "Grip-Status: 404 Gone Fishing", "X-App: old", "grip-other: 1", "Grip_Twin: 1")},
+		{name: "passed-on-channels", app: ok("body", onA, "Cache-Control: no-store")},
 		{name: "passed-on-status", app: ok("body", "Grip-Status: 304")},
 		{name: "passed-on-exposed", app: ok("body", "Grip-Expose-Headers: x-app", "X-App: old", "X-Other: 1", "Content-Encoding: x-mine")},
 		{name: "message-etag", app: holdOn("none", onA, `ETag: "a"`, "Last-Modified: Sat, 21 Nov 2026 00:00:00 GMT"), during: news},

@@ -25,7 +25,7 @@ var differences = []*difference{
 
 	// Answers to clients.
 	{
-		what:       "answers to held requests have a `Comet-Cursor`",
+		what:       "answers to held requests have a `Comet-Cursor`, and so have those that name channels and do not hold",
 		why:        "a client that sends it back misses nothing in between, and the app need not keep ids for that",
 		everywhere: of(toClient, takesCursor),
 	},
@@ -56,6 +56,13 @@ var differences = []*difference{
 		why:  "the app sent no body whose length could be told",
 		in: map[string]change{
 			"timeout of HEAD": drops("Content-Length"),
+		},
+	},
+	{
+		what: "`ETag`, `Last-Modified` and the like do not go from the app's answer to a message",
+		why:  "they are about another body: a browser would ask with them, be told 304, and show the message again",
+		in: map[string]change{
+			"merge: headers about the body": of(toClient, drops("ETag", "Last-Modified")),
 		},
 	},
 	{
@@ -334,8 +341,8 @@ func ownVersion(pushpin, _ *record) {
 }
 
 func takesCursor(pushpin, comet *record) {
-	if pushpin.ofHold {
-		pushpin.set("Comet-Cursor", comet.get("Comet-Cursor")) // which must be there
+	if cursor := comet.get("Comet-Cursor"); pushpin.ofHold || cursor != "" {
+		pushpin.set("Comet-Cursor", cursor) // which must be there if it was held
 	}
 }
 

@@ -117,7 +117,7 @@ var mergeScenarios = []scenario{
 	{name: "merge: Grip-Expose-Headers and the hold's", app: hold("timeout\n", "Grip-Expose-Headers: X-Two", "X-One: 1", "X-Two: 2"), steps: released(item(`{"body":"news\n"}`))},
 	{name: "merge: Grip-Expose-Headers and the item's", app: hold("timeout\n", "Grip-Expose-Headers: X-Two", "X-One: 1"),
 		steps: released(item(`{"headers":{"X-Two":"2","X-Three":"3"},"body":"news\n"}`))},
-	{name: "merge: entity headers stay", app: hold("timeout\n", `ETag: "a"`, "Last-Modified: Mon, 02 Jan 2006 15:04:05 GMT", "Content-Language: en"), steps: released(item(`{"body":"news\n"}`))},
+	{name: "merge: headers about the body", app: hold("timeout\n", `ETag: "a"`, "Last-Modified: Mon, 02 Jan 2006 15:04:05 GMT", "Content-Language: en"), steps: released(item(`{"body":"news\n"}`))},
 	{name: "merge: Date and Server of the app", app: hold("timeout\n", "Date: Mon, 02 Jan 2006 15:04:05 GMT", "Server: app/1"), steps: released(item(`{"body":"news\n"}`))},
 	{name: "merge: Connection and Keep-Alive of the app", app: hold("timeout\n", "Connection: keep-alive", "Keep-Alive: timeout=5", "X-One: 1"), steps: released(item(`{"body":"news\n"}`))},
 	{name: "merge: into a hold of JSON", app: instruct(`{"hold":{"channels":[{"name":"{c}"}]},"response":{"code":404,"headers":{"X-One":"1","Content-Type":"text/plain"},"body":"timeout\n"}}`, "X-Zero: 0"),

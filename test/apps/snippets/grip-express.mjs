@@ -9,10 +9,10 @@ app.get('/news', (req, res) => {
   const hold = res.grip.startInstruct();
   hold.addChannel('news');
   hold.setHoldLongPoll(25);  // seconds
-  res.send('nothing new\n');  // when they are over
+  res.type('text/plain').status(204).end();  // when they are over: nothing new
 });
 
-app.post('/news', express.text(), async (req, res) => {
+app.post('/news', express.text({type: '*/*'}), async (req, res) => {
   await serveGrip.getPublisher().publishHttpResponse('news', req.body);
   res.send('sent\n');
 });
