@@ -22,10 +22,12 @@ async function follow(url, {show, signedOut, state}) {
       });
       if (response.status === 401) return signedOut();
       if (!response.ok) throw new Error(`${url}: status ${response.status}`);
-      const news = await response.json();
+      const text = await response.text();
+      let news = text;                      // what is no JSON somebody has published past the app
+      try { news = JSON.parse(text); } catch {}
       const next = response.headers.get('Comet-Cursor');
       show(news, next);
-      newest = news.id || newest || '';     // only now: whatever failed above is asked for again
+      newest = news?.id || newest || '';     // only now: whatever failed above is asked for again
       cursor = next;
       failures = 0;
       state('waiting');
@@ -44,9 +46,9 @@ async function follow(url, {show, signedOut, state}) {
 // show shows an answer of the app's. What somebody publishes past the app can
 // look otherwise; that is shown as well as can be.
 function show(news, cursor) {
-  const list = Array.isArray(news.statuses) ? news.statuses : [news];
+  const list = Array.isArray(news?.statuses) ? news.statuses : [news];
   count(merge(list.map(data => understand({data, id: cursor}))));
-  if (Array.isArray(news.people)) offer(news.people);
+  if (Array.isArray(news?.people)) offer(news.people);
 }
 
 // signedOut leads to the form to sign in.
