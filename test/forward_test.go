@@ -61,9 +61,9 @@ func TestForwardRequestHead(t *testing.T) {
 			before := len(b.Requests())
 			s.Client(t).Get(t, "/", c.lines...)
 			x := b.Requests()[before]
-			forwarded := map[string]string{"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": strings.TrimPrefix(c.want[slices.IndexFunc(c.want, func(l string) bool { return strings.HasPrefix(l, "Host: ") })], "Host: ")}
+			forwarded := map[string]string{"grip-feature": "status", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-host": strings.TrimPrefix(c.want[slices.IndexFunc(c.want, func(l string) bool { return strings.HasPrefix(l, "Host: ") })], "Host: ")}
 			if c.name == "from a proxy" {
-				forwarded = map[string]string{"x-forwarded-for": "1.2.3.4, 5.6.7.8, 127.0.0.1", "x-forwarded-proto": "https", "x-forwarded-host": "www.example.com"}
+				forwarded = map[string]string{"grip-feature": "status", "x-forwarded-for": "1.2.3.4, 5.6.7.8, 127.0.0.1", "x-forwarded-proto": "https", "x-forwarded-host": "www.example.com"}
 			}
 			checkHead(t, x, c.want, forwarded)
 		})

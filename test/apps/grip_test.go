@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"cometproxy/test/internal/pushpinconf"
 )
 
 // gripKey signs what the proxy asks the app and what the app publishes.
@@ -98,60 +100,23 @@ func startGripComet(t *testing.T, app, internal, token, sigKey string) *gripProx
 	return p
 }
 
-const pushpinConfig = `
-[global]
-include=%[1]s/internal.conf
-rundir=%[1]s
-ipc_prefix=p-
-
-[runner]
-services=condure,zurl,pushpin-proxy,pushpin-handler
-http_port=%[2]s
-client_maxconn=1000
-log_level=2
-
-[proxy]
-routesfile=%[1]s/routes
-sig_iss=pushpin
-sig_key=%[3]s
-
-[handler]
-push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
-push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
-command_spec=ipc://{rundir}/{ipc_prefix}command
-stats_spec=ipc://{rundir}/{ipc_prefix}stats
-push_in_http_addr=%[4]s
-push_in_http_port=%[5]s
-update_on_first_subscription=false
-`
-
-// startPushpin runs Debian's Pushpin with files of its own. Its internal
-// configuration expects a zurl that the system runs; here Pushpin runs one.
+// startPushpin runs Debian's Pushpin with files of its own.
 func startPushpin(t *testing.T, app, control string) *gripProxy {
 	t.Helper()
 	program := need(t, "pushpin", "pushpin")
 	need(t, "zurl", "zurl")
-	internal, err := os.ReadFile("/usr/lib/pushpin/internal.conf")
-	if err != nil {
-		missing(t, "%v: this test knows Debian's package of Pushpin", err)
-	}
 	dir, err := os.MkdirTemp("", "pushpin-") // short: the paths of sockets may have 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	p := &gripProxy{public: freeAddress(t), control: control}
-	host, port, _ := net.SplitHostPort(control)
-	for name, text := range map[string]string{
-		"internal.conf": strings.ReplaceAll(string(internal), "ipc:///var/run/zurl/zurl-", "ipc://{rundir}/{ipc_prefix}zurl-"),
-		"pushpin.conf":  fmt.Sprintf(pushpinConfig, dir, p.public, gripKey, host, port),
-		"routes":        "* " + app + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	c := pushpinconf.Config{Public: p.public, Control: control, App: app, Issuer: "pushpin", Key: gripKey, Handler: "update_on_first_subscription=false\n"}
+	args, err := c.Write(dir)
+	if err != nil {
+		missing(t, "%v", err)
 	}
-	server := start(t, dir, nil, program, "--config="+filepath.Join(dir, "pushpin.conf"), "--merge-output")
+	server := start(t, dir, nil, program, args...)
 	server.waitFor(p.public)
 	server.waitFor(control)
 	p.holds = func(channel string) int {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"cometproxy/test/internal/harness"
+	"cometproxy/test/internal/pushpinconf"
 )
 
 // An oracle is a running Pushpin, with files and ports of its own.
@@ -62,9 +62,13 @@ func startOracle(t *testing.T, app string) *oracle {
 	needPushpin(t)
 	dir := t.TempDir()
 	o := &oracle{public: freeAddress(t), control: freeAddress(t), exited: make(chan struct{})}
-	o.writeConfig(t, dir, app)
+	c := pushpinconf.Config{Public: o.public, Control: o.control, App: app, Issuer: sigIssuer, Key: sigKey, Handler: handlerConf}
+	args, err := c.Write(dir)
+	if err != nil {
+		missing(t, "%v", err)
+	}
 
-	o.cmd = exec.Command("pushpin", "--config="+filepath.Join(dir, "pushpin.conf"), "--merge-output")
+	o.cmd = exec.Command("pushpin", args...)
 	// A process group of its own: what Pushpin starts ends with it.
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	out, err := o.cmd.StdoutPipe()
@@ -98,59 +102,14 @@ func freeAddress(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// pushpinConf is what Debian's package brings, with places of its own.
-const pushpinConf = `[global]
-include=%[1]s/internal.conf
-rundir=%[1]s
-ipc_prefix=p-
-
-[runner]
-services=condure,zurl,pushpin-proxy,pushpin-handler
-http_port=%[2]s
-logdir=%[1]s
-log_level=2
-client_buffer_size=8192
-client_maxconn=1000
-
-[proxy]
-routesfile=%[1]s/routes
-sig_iss=%[5]s
-sig_key=%[6]s
-
-[handler]
-push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
-push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
-command_spec=ipc://{rundir}/{ipc_prefix}command
-stats_spec=ipc://{rundir}/{ipc_prefix}stats
-push_in_http_addr=%[3]s
-push_in_http_port=%[4]s
-message_rate=2500
+// handlerConf are settings that scenarios depend on, as Debian's package has them.
+const handlerConf = `message_rate=2500
 message_hwm=25000
 message_wait=5000
 id_cache_ttl=60
 connection_subscription_max=20
 subscription_linger=60
 `
-
-// writeConfig writes what Pushpin reads. Its internal configuration expects a
-// zurl that the system runs; the copy points at the one that Pushpin runs itself.
-func (o *oracle) writeConfig(t *testing.T, dir, app string) {
-	t.Helper()
-	internal, err := os.ReadFile("/usr/lib/pushpin/internal.conf")
-	if err != nil {
-		missing(t, "%v: this test knows Debian's package of Pushpin", err)
-	}
-	host, port, _ := net.SplitHostPort(o.control)
-	for name, text := range map[string]string{
-		"internal.conf": strings.ReplaceAll(string(internal), "ipc:///var/run/zurl/zurl-", "ipc://{rundir}/{ipc_prefix}zurl-"),
-		"pushpin.conf":  fmt.Sprintf(pushpinConf, dir, o.public, host, port, sigIssuer, sigKey),
-		"routes":        "* " + app + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 func (o *oracle) readLog(lines *bufio.Scanner) {
 	for lines.Scan() {

@@ -5,7 +5,9 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $items = ['items' => [['channel' => 'news', 'formats' => ['http-response' => $answer]]]];
     $context = stream_context_create(['http' => ['method' => 'POST', 'timeout' => 2,
         'header' => 'Content-Type: application/json', 'content' => json_encode($items, JSON_THROW_ON_ERROR)]]);
-    echo @file_get_contents("$base/publish/", false, $context) ? "sent\n" : "not sent\n";
+    $sent = @file_get_contents("$base/publish/", false, $context) !== false;
+    http_response_code($sent ? 200 : 502);
+    echo $sent ? "sent\n" : "not sent\n";
 } else {
     header('Grip-Hold: response');
     header('Grip-Channel: news');
