@@ -13,7 +13,7 @@ import (
 
 // costRig has n connections parked, and their clients.
 type costRig struct {
-	lot     *goroutineLot
+	lot     *lot
 	turns   chan Conn
 	ends    chan Event // the terminal events
 	clients []net.Conn
@@ -32,7 +32,7 @@ func newCostRig(tb testing.TB, n int) *costRig {
 		} else {
 			r.ends <- ev
 		}
-	}}).(*goroutineLot)
+	}}).(*lot)
 	tb.Cleanup(r.lot.Shut)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
