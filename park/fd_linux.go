@@ -9,17 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls for raw descriptors. None waits.
+// The calls for raw descriptors. None waits. Read and Write are package syscall's,
+// as are those of package net: so the race detector knows that what a client in
+// this process did before it wrote is before what the server does then.
 
 // readFD: again means that there is nothing yet.
 func readFD(fd int, p []byte) (n int, again bool, err error) {
 	for {
-		n, err = unix.Read(fd, p)
+		n, err = syscall.Read(fd, p)
 		switch err {
 		case nil:
 			return n, false, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case syscall.EINTR:
+		case syscall.EAGAIN:
 			return 0, true, nil
 		default:
 			return 0, false, os.NewSyscallError("read", err)
@@ -30,12 +32,12 @@ func readFD(fd int, p []byte) (n int, again bool, err error) {
 // writeFD writes what the socket takes.
 func writeFD(fd int, p []byte) (written int, err error) {
 	for written < len(p) {
-		n, err := unix.Write(fd, p[written:])
+		n, err := syscall.Write(fd, p[written:])
 		switch err {
 		case nil:
 			written += n
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case syscall.EINTR:
+		case syscall.EAGAIN:
 			return written, nil
 		default:
 			return written, os.NewSyscallError("write", err)
