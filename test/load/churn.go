@@ -32,7 +32,7 @@ func runChurn(args []string) error {
 		latencies = append(latencies, now-published)
 		s.crowd.Poll(i)
 		if going {
-			s.crowd.PublishSettled(s.crowd.Channel(i))
+			s.crowd.PublishSettled(i)
 		}
 	}
 	if err := s.gather(o); err != nil {
@@ -79,7 +79,7 @@ func (s *session) churn(d time.Duration) error {
 			next = now.Add(time.Second)
 			s.progress("%d received", s.crowd.Tally.Received)
 			for _, i := range s.crowd.GiveUp() {
-				s.crowd.PublishSettled(s.crowd.Channel(i))
+				s.crowd.PublishSettled(i)
 			}
 		}
 		return false

@@ -29,6 +29,7 @@ type session struct {
 const (
 	calmLimit = 3 * time.Minute
 	lateLimit = 15 * time.Second
+	lossLimit = 5 * time.Second // the same of servers that are known to lose some
 )
 
 // newSession starts the server; the crowd comes later, when idle memory is known.
@@ -55,6 +56,9 @@ func (s *session) oursNow() time.Duration {
 // gather makes the crowd.
 func (s *session) gather(o crowd.Options) (err error) {
 	o.Clients, o.Channels, o.Patience = s.flags.clients, s.flags.channels, lateLimit
+	if s.server.Target.Settle > 0 {
+		o.Patience = lossLimit
+	}
 	s.crowd, err = crowd.New(&s.server.Target, o)
 	return err
 }
@@ -114,16 +118,16 @@ func (s *session) pollAll() error {
 // awaitAll waits until every client has the newest message. What does not come
 // is declared lost.
 func (s *session) awaitAll() error {
-	next := time.Now()
-	behind := 1
+	var next time.Time
 	return s.crowd.Run(calmLimit, func() bool {
-		if time.Now().After(next) {
-			behind = s.crowd.Behind()
-			s.progress("%d of %d have it", s.flags.clients-behind, s.flags.clients)
-			s.crowd.GiveUp()
-			next = time.Now().Add(20 * time.Millisecond)
+		if s.crowd.Publishing() || time.Now().Before(next) {
+			return false
 		}
-		return behind == 0 && !s.crowd.Publishing()
+		next = time.Now().Add(20 * time.Millisecond)
+		s.crowd.GiveUp()
+		behind := s.crowd.Behind()
+		s.progress("%d of %d have it", s.flags.clients-behind, s.flags.clients)
+		return behind == 0
 	})
 }
 

@@ -17,6 +17,8 @@ type client struct {
 	channel int32
 	seq     uint32 // newest message it has
 	polling bool
+	refused bool // and asks again after a while
+	polled  time.Duration
 	kept    [maxKept][]byte // for the next poll
 	partial []byte          // of an answer
 }
@@ -64,11 +66,11 @@ func (c *Crowd) hangUp(one *client) {
 // is closed.
 func (c *Crowd) Poll(i int) {
 	one := &c.clients[i]
-	one.polling = true
+	one.polling, one.refused, one.polled = true, false, c.now()
 	if one.fd < 0 {
 		if err := c.connect(i); err != nil {
 			c.Tally.fault("connecting again: %v", err)
-			c.after(retryAfter, func() { c.Poll(i) })
+			c.pollLater(i)
 			return
 		}
 		c.Tally.Reconnected++
@@ -77,6 +79,12 @@ func (c *Crowd) Poll(i int) {
 	if err := raw.Write(one.fd, c.out); err != nil {
 		c.closed(i, err)
 	}
+}
+
+// pollLater lets a client poll again that was refused.
+func (c *Crowd) pollLater(i int) {
+	c.clients[i].refused = true
+	c.after(retryAfter, func() { c.Poll(i) })
 }
 
 // closed notes that the server closed a connection. Between polls it may.
@@ -88,7 +96,7 @@ func (c *Crowd) closed(i int, err error) {
 			c.Tally.fault("%v", err)
 		}
 		c.Tally.Closed++
-		c.after(retryAfter, func() { c.Poll(i) })
+		c.pollLater(i)
 	}
 }
 
@@ -139,7 +147,7 @@ func (c *Crowd) take(i int, one *client, a *answer) {
 		return
 	default:
 		c.Tally.refuse(a.status, a.body)
-		c.after(retryAfter, func() { c.Poll(i) })
+		c.pollLater(i)
 		return
 	}
 	if !c.verify(one, a.body) {
@@ -201,9 +209,6 @@ func (c *Crowd) Current(i int) bool {
 	one := &c.clients[i]
 	return one.polling && one.seq == c.channels[one.channel].seq
 }
-
-// Channel is that of a client.
-func (c *Crowd) Channel(i int) int { return int(c.clients[i].channel) }
 
 // GiveUp declares lost what clients wait for longer than patience, and returns
 // these clients. They go on waiting for the next message.

@@ -19,14 +19,15 @@ type publisher struct {
 // free.
 func (c *Crowd) Publish(channel int) { c.wanted.push(int32(channel)) }
 
-// PublishSettled does the same once a poll that was sent just now is sure to be
-// parked.
-func (c *Crowd) PublishSettled(channel int) {
-	if c.settle == 0 {
-		c.Publish(channel)
+// PublishSettled publishes the next message of a client's channel, as soon as
+// its poll is sure to be parked.
+func (c *Crowd) PublishSettled(i int) {
+	one := &c.clients[i]
+	if c.settle == 0 || one.polling && !one.refused && c.now()-one.polled >= c.settle {
+		c.Publish(int(one.channel))
 		return
 	}
-	c.after(c.settle, func() { c.Publish(channel) })
+	c.after(c.settle, func() { c.PublishSettled(i) })
 }
 
 // Publishing tells whether a publish is under way or wanted.

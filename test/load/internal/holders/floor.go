@@ -1,7 +1,6 @@
 package holders
 
 import (
-	"fmt"
 	"strconv"
 
 	"cometproxy/test/load/internal/crowd"
@@ -18,6 +17,7 @@ type floor struct {
 	*loop
 	conns    []place // by descriptor
 	channels []*room // by number
+	reply    []byte
 	out      []byte
 }
 
@@ -25,9 +25,9 @@ type floor struct {
 type place struct{ channel, index int32 } // channel -1: it does not wait
 
 type room struct {
-	seq     uint64
-	answer  []byte // to the newest message
-	waiting []int32
+	seq              uint64
+	id, body, answer []byte // of the newest message
+	waiting          []int32
 }
 
 func serveFloor(address string) error {
@@ -84,11 +84,26 @@ const cursorHead = "AWGOKtsN"
 
 // format makes the answer to the newest message as cometproxy does, to the byte.
 func (r *room) format(number int, message []byte) {
-	id := fmt.Sprintf("%s%015d", cursorHead, r.seq)
-	body := fmt.Sprintf(`{"messages":[{"channel":"room:%s","id":"%s","data":%s}],"cursor":"%s"}`,
-		crowd.AppendChannel(nil, number), id, message, id)
-	r.answer = fmt.Appendf(r.answer[:0], "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 21:07:08 GMT\r\nContent-Type: application/json\r\n"+
-		"Content-Length: %d\r\nComet-Cursor: %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n%s", len(body), id, body)
+	id := appendPadded(append(r.id[:0], cursorHead...), r.seq)
+	body := append(r.body[:0], `{"messages":[{"channel":"room:`...)
+	body = crowd.AppendChannel(body, number)
+	body = append(append(body, `","id":"`...), id...)
+	body = append(append(body, `","data":`...), message...)
+	body = append(append(body, `}],"cursor":"`...), id...)
+	body = append(body, `"}`...)
+	b := append(r.answer[:0], "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 21:07:08 GMT\r\nContent-Type: application/json\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(append(b, "\r\nComet-Cursor: "...), id...)
+	b = append(b, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n"...)
+	r.id, r.body, r.answer = id, body, append(b, body...)
+}
+
+// appendPadded appends a number as long as the rest of a cursor is.
+func appendPadded(b []byte, n uint64) []byte {
+	for divisor := uint64(1e14); divisor > 0; divisor /= 10 {
+		b = append(b, byte('0'+n/divisor%10))
+	}
+	return b
 }
 
 func (f *floor) publish(fd, number int, head, body []byte) bool {
@@ -104,8 +119,11 @@ func (f *floor) publish(fd, number int, head, body []byte) bool {
 	}
 	released := len(r.waiting)
 	r.waiting = r.waiting[:0]
-	reply := fmt.Sprintf(`{"released":%d}`, released)
-	f.out = fmt.Appendf(f.out[:0], "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(reply), reply)
+	reply := strconv.AppendInt(append(f.reply[:0], `{"released":`...), int64(released), 10)
+	f.reply = append(reply, '}')
+	f.out = append(f.out[:0], "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "...)
+	f.out = append(strconv.AppendInt(f.out, int64(len(f.reply)), 10), "\r\n\r\n"...)
+	f.out = append(f.out, f.reply...)
 	raw.Write(fd, f.out)
 	return true
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
+	"runtime/debug"
 	"strconv"
+	"time"
 
 	"cometproxy/test/load/internal/raw"
 )
@@ -39,8 +42,10 @@ func newLoop(address string) (*loop, error) {
 }
 
 func (l *loop) run() error {
+	debug.SetGCPercent(-1) // it makes next to no garbage, and Wait must not be waited for
+	runtime.LockOSThread()
 	for {
-		ready, err := l.poller.Wait(raw.MaxEvents, 1<<20*1e6)
+		ready, err := l.poller.Wait(raw.MaxEvents, -time.Second)
 		if err != nil {
 			return err
 		}

@@ -37,17 +37,26 @@ func (p *Poller) Add(fd int, token int32) error {
 	return syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, fd, &event)
 }
 
-// Wait returns the tokens of at most n sockets with something to read. The slice
-// is valid until the next call.
+// Wait returns the tokens of at most n sockets with something to read, and none
+// if the limit is over first; below 0 there is none. The slice is valid until
+// the next call.
+//
+// The runtime is not told that the thread blocks: handing over to another one
+// and back would cost more than most events. So a Wait without a limit is for
+// programs that have nothing else to run, not even a garbage collection.
 func (p *Poller) Wait(n int, limit time.Duration) ([]int32, error) {
-	got, err := syscall.EpollWait(p.fd, p.events[:min(n, MaxEvents)], int(limit.Milliseconds()))
-	if err != nil && err != syscall.EINTR {
-		return nil, fmt.Errorf("epoll_wait: %w", err)
+	got, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])),
+		uintptr(min(n, MaxEvents)), uintptr(limit.Milliseconds()), 0, 0)
+	if errno != 0 && errno != syscall.EINTR {
+		return nil, fmt.Errorf("epoll_pwait: %w", errno)
 	}
-	for i := range max(0, got) {
+	if errno != 0 {
+		got = 0
+	}
+	for i := range int(got) {
 		p.ready[i] = p.events[i].Fd
 	}
-	return p.ready[:max(0, got)], nil
+	return p.ready[:got], nil
 }
 
 func sockaddr(a netip.AddrPort) (syscall.Sockaddr, int) {
@@ -164,7 +173,7 @@ func Read(fd int, b []byte) (int, error) {
 // Write writes everything, and waits for a slow reader up to 5 seconds.
 func Write(fd int, b []byte) error {
 	for {
-		n, err := syscall.SendmsgN(fd, b, nil, nil, syscall.MSG_NOSIGNAL)
+		n, err := syscall.Write(fd, b) // the runtime swallows SIGPIPE
 		if n > 0 {
 			b = b[n:]
 		}
@@ -205,7 +214,7 @@ func Close(fd int) { syscall.Close(fd) }
 // Sleep sleeps for less than the millisecond that the runtime's timers know.
 func Sleep(d time.Duration) {
 	t := syscall.NsecToTimespec(int64(d))
-	syscall.Nanosleep(&t, nil)
+	syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
 // CPU is the processor time of a process, user and system, all its threads, to
