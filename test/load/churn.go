@@ -20,7 +20,7 @@ func runChurn(args []string) error {
 		return err
 	}
 	f.clients = f.channels
-	s, err := newSession(f)
+	s, err := newSession(f) // which may lower both
 	if err != nil {
 		return err
 	}

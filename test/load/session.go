@@ -41,6 +41,13 @@ func newSession(f *common) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if server.MostClients > 0 {
+		f.clients = min(f.clients, server.MostClients)
+	}
+	if server.MostChurn > 0 && f.set.Name() == "churn" {
+		f.channels = min(f.channels, server.MostChurn)
+		f.clients = f.channels
+	}
 	s := &session{flags: f, server: server, begun: time.Now()}
 	s.report = figures.Report{Verb: f.set.Name(), Server: server.Name, Version: server.Version, Note: server.Note, Clients: f.clients, Channels: f.channels,
 		Cookies: f.cookies, Machine: figures.ThisMachine(), Figures: []figures.Figure{}}
@@ -65,22 +72,43 @@ func (s *session) gather(o crowd.Options) (err error) {
 
 // park connects all clients and lets them poll, until all is quiet.
 func (s *session) park() error {
-	for i := range s.flags.clients {
+	err := s.each(func(i int) error {
 		s.progress("%d of %d connected", i, s.flags.clients)
 		if err := s.crowd.Connect(i, i+1); err != nil {
 			return err
 		}
 		s.crowd.Poll(i)
-		if i%64 == 0 { // refusals are seen to at once
-			if err := s.crowd.Step(); err != nil {
-				return err
-			}
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := s.server.Usage.Refresh(); err != nil {
 		return err
 	}
 	return s.calm()
+}
+
+// each does something with each client, no faster than the server can take it.
+// What is answered meanwhile is seen to.
+func (s *session) each(do func(client int) error) error {
+	begin := time.Now()
+	for i := range s.flags.clients {
+		if err := do(i); err != nil {
+			return err
+		}
+		due := begin
+		if s.server.PollRate > 0 {
+			due = begin.Add(time.Duration(i) * time.Second / time.Duration(s.server.PollRate))
+		}
+		if i%64 != 0 && time.Until(due) < time.Millisecond {
+			continue
+		}
+		if err := s.crowd.Run(calmLimit, func() bool { return !time.Now().Before(due) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // calm waits until the server has nothing to do.
@@ -109,8 +137,12 @@ func (s *session) quiet() error {
 
 // pollAll lets all clients poll, and waits until all is quiet.
 func (s *session) pollAll() error {
-	for i := range s.flags.clients {
+	err := s.each(func(i int) error {
 		s.crowd.Poll(i)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return s.calm()
 }

@@ -147,15 +147,15 @@ func (c *Crowd) Run(limit time.Duration, done func() bool) error {
 		if err := c.publishWanted(); err != nil {
 			return err
 		}
-		if err := c.Step(); err != nil {
+		if err := c.step(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Step serves the sockets that are ready.
-func (c *Crowd) Step() error {
+// step serves the sockets that are ready.
+func (c *Crowd) step() error {
 	var wait time.Duration
 	eager := c.o.Pause == 0 && c.o.Urgent == len(c.clients)
 	if eager {

@@ -25,7 +25,10 @@ type Server struct {
 	Target  crowd.Target
 	Usage   Usage
 
-	MostClients int           // that it can hold; 0: as many as there are
+	// What a server cannot do is not asked of it. 0: no bound.
+	MostClients int
+	MostChurn   int           // channels in churn
+	PollRate    int           // polls per second
 	Calm        time.Duration // it does something by itself so long after a poll
 
 	free     string // URL that gives memory back; empty: there is none
