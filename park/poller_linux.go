@@ -17,9 +17,8 @@ type poller struct {
 	raw  syscall.RawConn // static
 	fd   int             // static; only used while connections are let in, which Shut ends first
 
-	batch  atomic.Uint32 // counts the fetches begun
-	events [pollSlice]unix.EpollEvent
-	n      int // of events fetched; owned by poll, as they are
+	batch  atomic.Uint32              // counts the fetches begun
+	events [pollSlice]unix.EpollEvent // owned by poll
 }
 
 // pollSlice is how many connections are looked at before those found readable
@@ -68,29 +67,40 @@ func (p *poller) close() {
 	}
 }
 
-// poll is the poller's goroutine.
+// poll is the poller's goroutine: a Read that never ends, until the set is closed.
 func (l *lot) poll() {
 	defer l.host.done()
+	_ = l.poller.raw.Read(l.tellAll)
+}
+
+// tellAll handles what has happened, and returns false to be called again when
+// more has. That which happens after the last fetch has begun is an edge to Go's
+// poller, so it need not be looked whether there is nothing left.
+func (l *lot) tellAll(set uintptr) (enough bool) {
 	p := l.poller
-	fetch := p.fetch
-	for p.raw.Read(fetch) == nil {
-		for i := range p.n {
+	for {
+		n := p.fetch(int(set))
+		for i := range n {
 			ev := &p.events[i]
 			l.heard(makeID(uint32(ev.Fd), uint32(ev.Pad)), told(ev.Events))
 		}
-		// Workers run now, and are free again for the next ones.
+		if n < len(p.events) {
+			return false
+		}
+		// The workers run now, and are free again for the next ones: a storm
+		// of requests does not start a worker for each.
 		runtime.Gosched()
 	}
 }
 
-func (p *poller) fetch(fd uintptr) bool {
-	p.batch.Add(1)
-	n, err := unix.EpollWait(int(fd), p.events[:], 0)
-	for err == unix.EINTR {
-		n, err = unix.EpollWait(int(fd), p.events[:], 0)
+func (p *poller) fetch(set int) int {
+	for {
+		p.batch.Add(1)
+		n, err := unix.EpollWait(set, p.events[:], 0)
+		if err != unix.EINTR {
+			return max(n, 0)
+		}
 	}
-	p.n = max(n, 0)
-	return p.n > 0
 }
 
 func told(events uint32) (ev int) {
