@@ -13,7 +13,8 @@ import (
 // runChurn publishes to each client's own channel as soon as it polls again.
 func runChurn(args []string) error {
 	f := newFlags("churn", 2000, 2000)
-	seconds := f.set.Float64("seconds", 10, "how long to measure, after 2 s to warm up")
+	seconds := f.set.Float64("seconds", 10, "how long to measure")
+	warmUp := f.set.Duration("warm-up", 2*time.Second, "how long it goes on before")
 	publishers := f.set.Int("publishers", 32, "connections that publish; each has one message under way")
 	profile := f.set.String("profile", "", "write a CPU profile of cometproxy, taken meanwhile, to this file")
 	if err := f.parse(args); err != nil {
@@ -44,7 +45,7 @@ func runChurn(args []string) error {
 	for i := range f.channels {
 		s.crowd.Publish(i)
 	}
-	if err := s.churn(2 * time.Second); err != nil {
+	if err := s.churn(*warmUp); err != nil {
 		return err
 	}
 	latencies = latencies[:0]

@@ -109,14 +109,14 @@ func head(b *strings.Builder, t *taking) {
 	fmt.Fprintf(b, "Anyone can run it again, on Linux:\n\n```sh\ngo run ./test/load/compare -clients %d -rounds %d\n```\n\n", t.Clients, t.Rounds)
 	fmt.Fprintf(b, "and a single measurement of any server with `go run ./test/load fanout -h` (`park`, `churn`, `mixed`). "+
 		"Figures and ratios are medians of the rounds, with the range of the rounds in brackets; [benchmarks/figures.json](benchmarks/figures.json) has them all.\n\n## Method\n\n")
-	fmt.Fprintf(b, "Taken on %s with %d clients in %d rounds.", t.Date, t.Clients, t.Rounds)
+	fmt.Fprintf(b, "Taken on %s; clients: %d; rounds: %d.", t.Date, t.Clients, t.Rounds)
 	if len(t.Reports) > 0 {
 		m := t.Reports[0].Machine
 		fmt.Fprintf(b, " Machine: %d cores (%s), Linux %s, %s, which server, clients and publishers share over loopback.", m.Cores, m.CPU, m.Kernel, m.Go)
 		fmt.Fprintf(b, " Of its processor time others used %s.", foreign(t))
 	}
 	fmt.Fprintf(b, ` Each server is started anew for each measurement; servers take turns within each round. Clients are one thread on one
-epoll loop, without Go's network poller: about 10 µs per request, nearly all of it in the kernel. Each request has a browser's headers and %s bytes
+epoll loop, without Go's network poller: a few µs per answer, nearly all of it in the kernel. Each request has a browser's headers and %s bytes
 of cookies. Every body is compared with what was published. No server writes an access log.
 
 `, cookieBytes(t))

@@ -3,14 +3,13 @@ package main
 import (
 	"fmt"
 	"html"
-	"math"
+	"slices"
 	"strings"
 
 	"cometproxy/test/load/internal/figures"
 )
 
-// draw draws a bar for each server. Where one dwarfs the others the scale is
-// logarithmic, and says so.
+// draw draws a bar for each server.
 func (p *plot) draw(all []result) string {
 	const left, right, top, row, width = 170, 90, 44, 26, 720
 	var names []string
@@ -20,41 +19,21 @@ func (p *plot) draw(all []result) string {
 			names, values = append(names, all[i].title()), append(values, v)
 		}
 	}
-	scale, word := linear(values)
+	most := max(slices.Max(append(values, 0)), 1e-9)
 	height := top + row*len(values) + 12
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" font-family="sans-serif" font-size="13">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n")
-	fmt.Fprintf(&b, `<text x="12" y="24" font-size="15" fill="#1f2328">%s, %s%s</text>`+"\n", html.EscapeString(p.title), html.EscapeString(p.unit), word)
+	fmt.Fprintf(&b, `<text x="12" y="24" font-size="15" fill="#1f2328">%s, %s</text>`+"\n", html.EscapeString(p.title), html.EscapeString(p.unit))
 	for i, v := range values {
 		y := top + row*i
-		long := math.Max(1, scale(v)*(width-left-right))
+		long := max(1, v/most*(width-left-right))
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end" fill="#1f2328">%s</text>`, left-8, y+16, html.EscapeString(names[i]))
 		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="18" fill="%s"/>`, left, y+2, long, colour(names[i]))
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" fill="#1f2328">%s</text>`+"\n", left+long+6, y+16, figures.Format(v))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
-}
-
-// linear returns where values stand between 0 and 1.
-func linear(values []float64) (scale func(float64) float64, word string) {
-	least, most := math.Inf(1), 0.0
-	for _, v := range values {
-		if v > 0 {
-			least, most = math.Min(least, v), math.Max(most, v)
-		}
-	}
-	if most/least > 30 {
-		low := math.Pow(10, math.Floor(math.Log10(least)))
-		return func(v float64) float64 {
-			if v <= low {
-				return 0
-			}
-			return math.Log(v/low) / math.Log(most/low)
-		}, " (logarithmic)"
-	}
-	return func(v float64) float64 { return v / math.Max(most, 1e-9) }, ""
 }
 
 // colour tells the floor, cometproxy and its peers apart.

@@ -133,7 +133,7 @@ func nchan(workers int) func(*Server, Options) error {
 			return err
 		}
 		s.Version = debianVersion("nginx") + ", " + debianVersion("libnginx-mod-nchan")
-		s.Note = fmt.Sprintf("%d workers; worker_connections 19900, reuseport, keepalive_requests 1e9, message_timeout 1h, first_message newest, no logs", workers)
+		s.Note = fmt.Sprintf("worker_processes %d, worker_connections 19900, reuseport, keepalive_requests 1e9, message_timeout 1h, first_message newest, no logs", workers)
 		s.Target.Address = address
 		s.Target.Poll, s.Target.Publish = "/sub/{channel}", "/pub/{channel}"
 		s.Target.Keep = []crowd.Keep{{Name: "modified", Header: "Last-Modified"}, {Name: "etag", Header: "Etag"}}
