@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -81,6 +82,10 @@ func (r *costRig) answerAll() {
 	for _, id := range r.ids {
 		r.lot.Answer(id, answerOne, false)
 	}
+	r.readAll()
+}
+
+func (r *costRig) readAll() {
 	for _, c := range r.clients {
 		_, _ = io.ReadFull(c, r.out[:])
 	}
@@ -158,6 +163,54 @@ func BenchmarkCycle(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkAnswer is the answer alone, and for comparison what the system takes
+// to write as much.
+func BenchmarkAnswer(b *testing.B) {
+	const n = 1000
+	b.Run("floor", func(b *testing.B) {
+		r := newCostRig(b, NewGoroutine, 0)
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer ln.Close()
+		var raws []syscall.RawConn
+		for range n {
+			c, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				b.Skip(err)
+			}
+			s, _ := ln.Accept()
+			defer s.Close()
+			r.clients, raws = append(r.clients, c), append(raws, rawOf(s))
+		}
+		b.ResetTimer()
+		for range b.N/n + 1 {
+			for _, raw := range raws {
+				_, _ = tryWrite(raw, answerOne)
+			}
+			b.StopTimer()
+			r.readAll()
+			b.StartTimer()
+		}
+	})
+	for _, lot := range bothLots {
+		b.Run(lot.name, func(b *testing.B) {
+			r := newCostRig(b, lot.newLot, n)
+			b.StopTimer()
+			for range b.N/n + 1 {
+				r.parkAll()
+				b.StartTimer()
+				for _, id := range r.ids {
+					r.lot.Answer(id, answerOne, false)
+				}
+				b.StopTimer()
+				r.readAll()
+			}
+		})
 	}
 }
 
