@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,7 +37,8 @@ func newPoller() *poller {
 		return nil
 	}
 	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
-	if p.raw, err = p.file.SyscallConn(); err != nil {
+	p.raw, err = p.file.SyscallConn()
+	if err != nil || p.file.SetReadDeadline(time.Time{}) != nil { // Go's poller has not taken it
 		_ = p.file.Close()
 		return nil
 	}

@@ -79,7 +79,7 @@ func (e *entry) heardParkedRaw() {
 		e.ended = true
 		e.tellLocked(EndOfInput)
 		return
-	case e.inputAtHandLocked() && len(e.kept)+unreadFD(int(e.fd)) >= maxKept:
+	case e.readable && len(e.kept)+e.unreadLocked() >= maxKept:
 		e.broken = true
 		e.tellLocked(Reset)
 		return
@@ -94,8 +94,14 @@ func (e *entry) inputAtHandLocked() bool {
 	if e.far != nil || !e.readable && !e.hup && !e.lot.draining.Load() {
 		return false
 	}
-	e.readable = unreadFD(int(e.fd)) > 0
-	return e.readable
+	return e.unreadLocked() > 0
+}
+
+// unreadLocked looks how much there is to read.
+func (e *entry) unreadLocked() int {
+	n := unreadFD(int(e.fd))
+	e.readable = n > 0
+	return n
 }
 
 // discardLocked reads what the client has sent ahead, for a socket that is closed
