@@ -139,7 +139,11 @@ func nchan(workers int) func(*Server, Options) error {
 		s.Target.Keep = []crowd.Keep{{Name: "modified", Header: "Last-Modified"}, {Name: "etag", Header: "Etag"}}
 		s.Target.Headers = []string{"If-Modified-Since: {modified}", "If-None-Match: {etag}"}
 		s.Target.PublishHeaders = []string{"Content-Type: application/json"}
-		return s.await(listens(address))
+		if err := s.await(listens(address)); err != nil {
+			return err
+		}
+		time.Sleep(time.Second) // the socket is there before the workers have found each other; messages are lost until then
+		return nil
 	}
 }
 
