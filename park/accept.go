@@ -75,19 +75,29 @@ func (d *door) last() bool {
 }
 
 // Serve implements Lot.
-func (l *goroutineLot) Serve(ln net.Listener) error {
+//
+// Of a TCP listener's connections only the first of each burst is accepted by the
+// listener; those behind it are taken from its descriptor. Waiting for them is
+// left to the listener, for nothing else learns that it was closed.
+func (l *lot) Serve(ln net.Listener) error {
 	if !l.door.enter(ln, &l.host) {
 		_ = ln.Close()
 		return nil
 	}
 	defer l.door.leave(ln, &l.host)
+	var more *backlog
+	if l.poller != nil {
+		more = newBacklog(ln)
+	}
 	pause := time.Duration(0)
 	for {
 		conn, err := ln.Accept()
 		switch {
 		case err == nil:
 			pause = 0
-			l.letIn(conn)
+			setKeepAlive(conn)
+			l.letIn(newcomer{conn: conn, fd: -1})
+			l.letInAll(more)
 		case l.door.closed() || isClosed(err):
 			return nil
 		case isPassing(err):
@@ -102,8 +112,21 @@ func (l *goroutineLot) Serve(ln net.Listener) error {
 	}
 }
 
+// letInAll lets in what has come meanwhile.
+func (l *lot) letInAll(more *backlog) {
+	for more != nil {
+		fds := more.take()
+		for _, fd := range fds {
+			l.letIn(newcomer{fd: fd})
+		}
+		if len(fds) < backlogSlice {
+			return
+		}
+	}
+}
+
 // pause waits; false when the lot was shut meanwhile.
-func (l *goroutineLot) pause(d time.Duration) bool {
+func (l *lot) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -114,27 +137,35 @@ func (l *goroutineLot) pause(d time.Duration) bool {
 	}
 }
 
-func (l *goroutineLot) letIn(conn net.Conn) {
-	setKeepAlive(conn)
-	evicted, ok := l.admit(conn)
+// newcomer is an accepted connection.
+type newcomer struct {
+	conn net.Conn // nil if only its descriptor was taken
+	fd   int      // -1: none
+}
+
+func (l *lot) letIn(c newcomer) {
+	evicted, ok, err := l.admit(c)
 	for _, id := range evicted {
 		l.books.evicted.Add(1)
 		l.o.Event(Event{Kind: Evicted, ID: id})
 	}
+	if err != nil {
+		l.o.Event(Event{Kind: AcceptFailed, Err: err})
+	}
 	if !ok {
-		l.refuse(conn)
+		l.refuse(c)
 	}
 }
 
 // admit makes a new connection idle, if need be in the place of the one idle for
 // longest (and no shorter than EvictAfter). It is done under one lock, so that there are never more than MaxConns.
-func (l *goroutineLot) admit(conn net.Conn) (evicted []ID, ok bool) {
+func (l *lot) admit(c newcomer) (evicted []ID, ok bool, err error) {
 	l.door.mu.Lock()
 	defer l.door.mu.Unlock()
 	for l.o.MaxConns > 0 && l.books.connections() >= int64(l.o.MaxConns) {
 		slot, any := l.idle.oldest(l.o.EvictAfter)
 		if !any {
-			return evicted, false
+			return evicted, false, nil
 		}
 		if id, ok := l.evict(slot); ok {
 			evicted = append(evicted, id)
@@ -142,24 +173,51 @@ func (l *goroutineLot) admit(conn net.Conn) (evicted []ID, ok bool) {
 	}
 	slot, e, ok := l.table.take()
 	if !ok { // shut; it is closed without a word
-		_ = conn.Close()
-		return evicted, true
+		c.close()
+		return evicted, true, nil
 	}
+	l.books.accepted.Add(1)
+	return evicted, true, e.begin(l, slot, c)
+}
+
+// begin makes a free entry that of a new connection.
+func (e *entry) begin(l *lot, slot uint32, c newcomer) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.lot == nil {
 		e.lot, e.slot, e.gen = l, slot, 1
 	}
-	e.conn, e.raw = conn, rawOf(conn)
-	e.told, e.ended, e.broken = false, false, false
-	l.books.accepted.Add(1)
+	e.told, e.ended, e.broken, e.readable, e.hup = false, false, false, false, false
+	if l.poller != nil && c.fd < 0 {
+		c = c.bare()
+	}
+	e.fd = int32(c.fd)
+	if c.fd < 0 {
+		e.far = &reading{conn: c.conn, raw: rawOf(c.conn)}
+	}
 	e.enterLocked(active)
-	_ = e.settleLocked(false)
-	return evicted, true
+	if e.far == nil {
+		if err := l.poller.add(e.fd, e.id()); err != nil {
+			e.closeLocked()
+			return err
+		}
+	}
+	if e.settleLocked(false) {
+		l.workers.hand(e.id())
+	}
+	return nil
+}
+
+func (c newcomer) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+	} else {
+		closeFD(c.fd)
+	}
 }
 
 // evict closes a connection if it is still idle.
-func (l *goroutineLot) evict(slot uint32) (id ID, ok bool) {
+func (l *lot) evict(slot uint32) (id ID, ok bool) {
 	e := l.table.at(slot)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -190,9 +248,13 @@ const (
 // A connection closed with unread bytes, and the client's request is on its
 // way, is reset, and then some systems do not show the client the refusal they
 // have received. So the input is read for a while, but not of more than some.
-func (l *goroutineLot) refuse(conn net.Conn) {
+func (l *lot) refuse(c newcomer) {
 	l.books.refused.Add(1)
 	l.o.Event(Event{Kind: Refused})
+	conn := c.whole()
+	if conn == nil {
+		return
+	}
 	refusal := l.o.Refusal
 	if raw := rawOf(conn); raw != nil {
 		n, err := tryWrite(raw, refusal)
@@ -219,7 +281,7 @@ func (l *goroutineLot) refuse(conn net.Conn) {
 }
 
 // seeOff closes a refused connection when the client has had the refusal.
-func (l *goroutineLot) seeOff(conn net.Conn, refusal []byte) {
+func (l *lot) seeOff(conn net.Conn, refusal []byte) {
 	defer l.host.done()
 	_ = conn.SetDeadline(time.Now().Add(leavingTime))
 	if len(refusal) > 0 {

@@ -8,7 +8,7 @@ import (
 // Check implements Lot. It holds every lock there is for a moment, so that
 // what it sees is one moment. Nobody else holds two entries' locks, so there is no
 // order among them to be broken; the order is door, entries, wheel or list.
-func (l *goroutineLot) Check() error {
+func (l *lot) Check() error {
 	l.door.mu.Lock()
 	defer l.door.mu.Unlock()
 	size := l.table.size()
@@ -32,7 +32,7 @@ func (l *goroutineLot) Check() error {
 	for slot := range size {
 		e := l.table.at(slot)
 		count[e.state]++
-		if e.state != closed || e.reading {
+		if e.state != closed || e.far.reads() {
 			busy++
 		}
 		if why := e.wrongLocked(); why != "" {
@@ -58,27 +58,44 @@ func (l *goroutineLot) Check() error {
 // wrongLocked says what of an entry does not fit its state.
 func (e *entry) wrongLocked() string {
 	open := e.state != closed
+	raw := e.far == nil
 	switch {
-	case (e.conn != nil) != open:
+	case open && raw && e.fd < 0, !open && e.lot != nil && e.fd >= 0, !raw && e.fd >= 0, !open && !raw && !e.far.on:
 		return "connection kept or lost"
-	case !open && (e.kept != nil || e.owner != nil || e.due.due != 0):
+	case !open && (e.kept != nil || e.owner != nil || e.sock != nil || e.due.due != 0):
 		return "something kept of a closed connection"
 	case open && e.gen == 0:
 		return "generation 0"
 	case e.state != parked && e.owner != nil:
 		return "has an owner"
-	case e.state == idle && !e.reading:
-		return "not read from"
 	case e.state == idle && len(e.kept) > 0:
 		return "has a request at hand"
 	case e.state == idle && e.due.due == 0 && e.lot.o.IdleTimeout > 0:
 		return "has no deadline"
-	case e.state == active && e.reading:
-		return "read from"
-	case e.state == parked && !e.reading && !e.ended && !e.broken:
+	case raw:
+		return e.wrongRawLocked()
+	case e.state == idle && !e.far.on:
 		return "not read from"
-	case e.state == waking && !e.reading:
+	case e.state == active && e.far.on:
+		return "read from"
+	case e.state == parked && !e.far.on && !e.ended && !e.broken:
+		return "not read from"
+	case e.state == waking && !e.far.on:
 		return "waits for a reading that has ended"
+	}
+	return ""
+}
+
+func (e *entry) wrongRawLocked() string {
+	switch {
+	case e.state == waking:
+		return "raw, and waits for a reading"
+	case e.state == idle && (e.readable || e.hup || e.broken):
+		return "left although something was heard"
+	case e.state == parked && (e.hup || e.broken) && !e.told:
+		return "the end of the input was not told"
+	case (e.state == idle || e.state == parked) && e.sock != nil:
+		return "can be read from"
 	}
 	return ""
 }
@@ -87,10 +104,10 @@ func (e *entry) wrongLocked() string {
 func (l *idleList) check(want int64, belongs func(uint32) bool, wrong func(string, ...any)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, prev := int64(0), int32(0)
+	n, prev := int64(0), int32(atHead)
 	for at := l.head; at != 0 && n <= want; n++ {
 		nd := l.node(uint32(at - 1))
-		if !nd.linked || nd.prev != prev {
+		if nd.prev != prev {
 			wrong("idle list: slot %d is linked badly", at-1)
 			return
 		}
@@ -99,7 +116,7 @@ func (l *idleList) check(want int64, belongs func(uint32) bool, wrong func(strin
 		}
 		prev, at = at, nd.next
 	}
-	if n != want || int64(l.n) != want || l.tail != prev {
+	if n != want || int64(l.n) != want || l.tail != max(prev, 0) {
 		wrong("idle list: %d idle, %d linked, %d counted", want, n, l.n)
 	}
 }

@@ -19,20 +19,45 @@
 //	             +--------------------------+---------+------- finishing
 //
 // Every state leads to closed, which is terminal. waking is passed only by a
-// connection whose next request is at hand while its goroutine still reads.
-// In Stats it counts as active.
+// connection whose next request is at hand while its goroutine still reads; a raw
+// one has none. In Stats it counts as active.
 //
-// # The goroutine lot
+// # Two ways to wait
 //
-// A connection that waits, idle or parked, is one goroutine with a stack of 2 KB
-// in a Read of one byte (readon.go). It reads on through parked, finishing and
-// idle, and ends when it hands the connection to a worker, at the end of input,
-// or when it is closed. So a
-// round of request, park and answer starts one goroutine. An entry of the slot
-// table, 144 bytes, has the rest (goroutine.go).
+// A connection that waits, idle or parked, is its entry in the slot table, 128
+// bytes (lot.go), and waits in one of two ways. Nobody outside can tell which.
 //
-// The files slots.go, wheel.go, idle.go, workers.go, finisher.go, turn.go,
-// watchinput.go and books.go know nothing of how a connection waits.
+// Raw, in a lot of NewEpoll and if it is of TCP: a descriptor and nothing else
+// (raw.go). The poller (poller_linux.go) has it in an epoll set from accept to
+// close, in one registration for edges: bytes, room to write, end of input. A
+// net.Conn over it (sock.go) exists only during a turn with the HTTP server, and
+// while a finisher writes; who has to wait in its Read or Write waits for the
+// poller. What a parked client sends too early is left in the socket.
+//
+// All others, of a lot of NewGoroutine, of TLS or in memory: one goroutine with a
+// stack of 2 KB in a Read of one byte (readon.go). It reads on through parked,
+// finishing and idle, keeps what the client sends too early, and ends when it hands
+// the connection to a worker, at the end of input, or when it is closed. So a
+// round of request, park and answer starts one goroutine.
+//
+// Both share a lot's table, limits and books. slots.go, wheel.go, idle.go,
+// workers.go, finisher.go, turn.go, watchinput.go and books.go know nothing of how
+// a connection waits.
+//
+// # What is told of a raw connection
+//
+//	           idle            active            parked         finishing
+//	readable   -> active       keep, wake Read   keep           keep
+//	hup        -> closed [1]   keep, wake Read   EndOfInput     keep
+//	broken     -> closed       keep, wake both   Reset          keep, wake Write
+//	writable                   wake Write                       wake Write
+//
+//	[1] or active, if there are bytes before the end of the input
+//
+// An edge is told once. So readable stays with the entry until a Read or a look
+// (FIONREAD) finds the socket empty, hup and broken for ever; and whoever makes a
+// connection idle or parked while one of them is set looks, under the lock that
+// the poller takes to set them.
 //
 // # What the package keeps (I7)
 //
@@ -40,7 +65,13 @@
 //     one lock, the entry's. An ID, a fired deadline, a finisher and a turn name a
 //     connection by slot and generation and look at both under that lock: what
 //     is stale finds nothing.
+//     An event of the poller carries both, too.
 //   - A slot is not used again before the goroutine that reads for it has ended.
+//   - A raw connection's descriptor is used, and closed, only under the entry's lock
+//     by who has seen there that it is still the connection's; no call with it waits.
+//     So it does not matter when the system gives its number to another connection.
+//   - Nothing is set of a raw connection that is idle, and nothing of one that is
+//     parked that was not looked at and told.
 //   - A stay has at most one terminal event. The owner and generation it
 //     carries are read under the same hold of the lock that decides it.
 //   - The lot never closes a parked connection; its claimant does. (Shut may.)
@@ -82,9 +113,20 @@
 // order. So 2 leaves the connection waking, with a read deadline in the past, and the
 // goroutine hands it on when its Read has returned, whatever with.
 //
+// An event that is out of date:
+//
+//  1. poller: fetches "readable" of a connection that is served
+//  2. server: reads what that was about, and answers; the connection is idle
+//  3. poller: tells it
+//
+// 3 would begin a turn with nothing to read, and the HTTP server would in the end
+// blame the client for that. So the fetches are counted, and what belongs to the
+// one that was the last when the connection became idle is not believed but looked
+// at (heardIdleRaw).
+//
 // An answer not yet written: a client whose request is pipelined behind the one being
 // answered by a finisher must not see the second answer first. While finishing,
-// input is kept; settleLocked comes after the last byte.
+// input is kept, or left in the socket; settleLocked comes after the last byte.
 //
 // The rest of a body as a request: see turn.Close.
 package park

@@ -19,21 +19,23 @@ type idleList struct {
 // idleNode is the part of a table's entry that belongs to the list, guarded by
 // the list's lock.
 type idleNode struct {
-	next, prev int32  // slot + 1; 0 at the ends
-	since      uint32 // ms; wraps around after 49 days, when nothing is idle for that long
-	linked     bool
+	next  int32  // slot + 1; 0 at the end
+	prev  int32  // likewise; atHead in the first one, 0 when not linked
+	since uint32 // ms; wraps around after 49 days, when nothing is idle for that long
 }
+
+const atHead = -1
 
 // push appends a slot that is not in the list.
 func (l *idleList) push(slot uint32) {
 	nd, me := l.node(slot), int32(slot)+1
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	nd.next, nd.prev, nd.since, nd.linked = 0, l.tail, l.now(), true
+	*nd = idleNode{prev: l.tail, since: l.now()}
 	if l.tail != 0 {
 		l.node(uint32(l.tail - 1)).next = me
 	} else {
-		l.head = me
+		nd.prev, l.head = atHead, me
 	}
 	l.tail = me
 	l.n++
@@ -44,10 +46,10 @@ func (l *idleList) remove(slot uint32) {
 	nd := l.node(slot)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !nd.linked {
+	if nd.prev == 0 {
 		return
 	}
-	if nd.prev != 0 {
+	if nd.prev != atHead {
 		l.node(uint32(nd.prev - 1)).next = nd.next
 	} else {
 		l.head = nd.next
@@ -55,7 +57,7 @@ func (l *idleList) remove(slot uint32) {
 	if nd.next != 0 {
 		l.node(uint32(nd.next - 1)).prev = nd.prev
 	} else {
-		l.tail = nd.prev
+		l.tail = max(nd.prev, 0)
 	}
 	*nd = idleNode{}
 	l.n--

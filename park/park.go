@@ -25,8 +25,8 @@ type ID uint64
 // All methods may be called from several goroutines. Methods that take an ID
 // do nothing when the connection is gone.
 type Lot interface {
-	// Serve accepts connections from ln, and makes them idle, until ln is
-	// closed or the lot is. It returns nil then, else what Accept failed with.
+	// Serve accepts connections from ln, whatever it is, and makes them idle,
+	// until ln is closed or the lot is. It returns nil then, else what Accept failed with.
 	// Running out of descriptors is no failure: it waits and goes on.
 	Serve(ln net.Listener) error
 
@@ -155,7 +155,7 @@ type Conn interface {
 
 	// Raw is the connection for who detached it: reads, writes and deadlines
 	// go to the socket. Its Close is Lot.Close, and it has a CloseWrite. Valid
-	// after Detach.
+	// after Detach, until Lot.Park, Lot.Idle or Lot.Close.
 	Raw() net.Conn
 
 	// SetReadPace gives every following Read a deadline of its own, d from

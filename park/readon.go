@@ -3,24 +3,36 @@ package park
 import (
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
+// reading is what a connection has that is not raw.
+type reading struct {
+	conn  net.Conn        // static
+	raw   syscall.RawConn // static; nil when tryWrite cannot be used
+	on    bool            // readOn runs, and is the only one that reads; guarded by the entry's lock
+	first [1]byte         // owned by who reads; then of the turn
+}
+
+// reads reports that there is a reading, and that it is going on.
+func (r *reading) reads() bool { return r != nil && r.on }
+
 // readLocked starts the reading of a connection that waits.
 func (e *entry) readLocked() {
-	e.reading = true
+	e.far.on = true
 	e.lot.host.add()
-	go e.readOn(e.conn)
+	go e.readOn(e.far)
 }
 
 // readOn is the tiny goroutine of a connection that is idle or parked. It reads
 // on while the connection changes between these, until there is something for
 // the HTTP server, the input ends, or too much of it is kept. Ten thousands of
 // them wait in Read on a stack of 2 KB: keep the frame small.
-func (e *entry) readOn(conn net.Conn) {
-	buf := e.first[:]
+func (e *entry) readOn(far *reading) {
+	buf := far.first[:]
 	for buf != nil {
-		n, err := conn.Read(buf)
+		n, err := far.conn.Read(buf)
 		buf = e.heard(buf, n, err)
 	}
 	e.lot.host.done()
@@ -39,7 +51,7 @@ func (e *entry) heard(buf []byte, n int, err error) []byte {
 	case closed:
 		// Closed while this read: nobody else uses the entry from here on,
 		// so only now its slot can be free.
-		e.reading = false
+		e.far = nil
 		e.lot.table.give(e.slot)
 	default:
 		panic("park: read while " + e.state.String())
@@ -48,16 +60,16 @@ func (e *entry) heard(buf []byte, n int, err error) []byte {
 	return nil
 }
 
-// heardIdle: a first byte, in e.first, goes to the HTTP server; all else ends
+// heardIdle: a first byte, in far.first, goes to the HTTP server; all else ends
 // the connection. It unlocks.
 func (e *entry) heardIdle(n int, err error) []byte {
 	if n == 0 && (err == nil || isTimeout(err)) {
 		// A deadline that the connection's last owner left behind.
-		_ = e.conn.SetReadDeadline(time.Time{})
+		_ = e.far.conn.SetReadDeadline(time.Time{})
 		e.mu.Unlock()
-		return e.first[:]
+		return e.far.first[:]
 	}
-	e.reading = false
+	e.far.on = false
 	if n == 0 {
 		e.closeLocked()
 		e.mu.Unlock()
@@ -76,11 +88,11 @@ func (e *entry) heardIdle(n int, err error) []byte {
 func (e *entry) heardParked(buf []byte, n int, err error) []byte {
 	e.keepLocked(buf, n)
 	if err != nil && isTimeout(err) {
-		_ = e.conn.SetReadDeadline(time.Time{})
+		_ = e.far.conn.SetReadDeadline(time.Time{})
 		err = nil
 	}
 	if err != nil {
-		e.reading = false
+		e.far.on = false
 		e.noteLocked(err)
 		if e.broken {
 			e.tellLocked(Reset)
@@ -89,14 +101,14 @@ func (e *entry) heardParked(buf []byte, n int, err error) []byte {
 		}
 		return nil
 	}
-	next := e.first[:]
+	next := e.far.first[:]
 	switch {
 	case len(e.kept) >= maxKept && e.state == parked:
-		e.reading, e.broken = false, true
+		e.far.on, e.broken = false, true
 		e.tellLocked(Reset)
 		return nil
 	case len(e.kept) >= maxKept: // it may have its answer by now
-		e.reading = false
+		e.far.on = false
 		next = nil
 	case len(e.kept) > 0:
 		e.kept = withRoom(e.kept)
@@ -110,7 +122,7 @@ func (e *entry) heardParked(buf []byte, n int, err error) []byte {
 // for this to stop. It unlocks.
 func (e *entry) heardWaking(buf []byte, n int, err error) []byte {
 	e.keepLocked(buf, n)
-	e.reading = false
+	e.far.on = false
 	if err != nil && !isTimeout(err) {
 		e.noteLocked(err)
 	}
@@ -119,7 +131,7 @@ func (e *entry) heardWaking(buf []byte, n int, err error) []byte {
 		e.mu.Unlock()
 		return nil
 	}
-	_ = e.conn.SetReadDeadline(time.Time{})
+	_ = e.far.conn.SetReadDeadline(time.Time{})
 	e.enterLocked(active)
 	id := e.id()
 	e.mu.Unlock()
@@ -127,14 +139,14 @@ func (e *entry) heardWaking(buf []byte, n int, err error) []byte {
 	return nil
 }
 
-// keepLocked appends what was read into buf, which is e.first or the room behind
+// keepLocked appends what was read into buf, which is far.first or the room behind
 // the kept bytes.
 func (e *entry) keepLocked(buf []byte, n int) {
 	switch {
 	case n == 0:
 	case len(e.kept) == 0:
 		e.kept = append(make([]byte, 0, keptMin), buf[:n]...)
-	case &buf[0] == &e.first[0]:
+	case &buf[0] == &e.far.first[0]:
 		e.kept = append(e.kept, buf[:n]...)
 	default:
 		e.kept = e.kept[:len(e.kept)+n]

@@ -13,7 +13,7 @@ import (
 // TestStaleFire: the wheel took a slot out and was slow; by then the connection
 // has another deadline.
 func TestStaleFire(t *testing.T) {
-	r := newCostRig(t, 1)
+	r := newCostRig(t, NewGoroutine, 1)
 	r.parkAll() // until in an hour
 	slot := r.ids[0].slot()
 	r.lot.fire(slot)

@@ -12,16 +12,21 @@ import (
 	"cometproxy/park"
 )
 
-// TestTLS: connections that cannot be written to without blocking. There is one
-// finisher and there are many answers at once, and none is given up.
 func TestTLS(t *testing.T) {
+	t.Run("goroutine", func(t *testing.T) { testTLS(t, park.NewGoroutine) })
+	t.Run("epoll", func(t *testing.T) { testTLS(t, park.NewEpoll) })
+}
+
+// testTLS: connections that cannot be written to without blocking. There is one
+// finisher and there are many answers at once, and none is given up.
+func testTLS(t *testing.T, newLot func(park.Options) park.Lot) {
 	cert := httptest.NewTLSServer(nil)
 	defer cert.Close()
 	const n = 20
 	holds := make(chan park.ID, n)
 	ends := make(chan park.Event, n)
 	var lot park.Lot
-	lot = park.NewGoroutine(park.Options{MaxFinishers: 1, Event: func(ev park.Event) {
+	lot = newLot(park.Options{MaxFinishers: 1, Event: func(ev park.Event) {
 		if ev.Kind != park.Serve {
 			ends <- ev
 			return

@@ -85,13 +85,17 @@ func newTurn(home turnHome, id ID, conn net.Conn, prefix []byte, first byte, end
 		t = new(turn)
 		c = t
 	}
-	t.Conn, t.home, t.id, t.prefix = conn, home, id, prefix
+	t.init(home, id, conn, prefix, ended)
 	if len(prefix) == 0 {
 		t.room[0] = first
 		t.prefix = t.room[:1]
 	}
-	t.ended.Store(ended)
 	return c
+}
+
+func (t *turn) init(home turnHome, id ID, conn net.Conn, prefix []byte, ended bool) {
+	t.Conn, t.home, t.id, t.prefix = conn, home, id, prefix
+	t.ended.Store(ended)
 }
 
 // tlsTurn shows the HTTP server that the connection is TLS.

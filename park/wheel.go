@@ -53,9 +53,12 @@ func newWheel(node func(uint32) *wheelNode, fire func(uint32)) *wheel {
 
 func (w *wheel) now() int64 { return int64(time.Since(w.base)) }
 
+// due is a time as the wheel counts it; never 0.
+func (w *wheel) due(at time.Time) int64 { return max(int64(at.Sub(w.base)), 1) }
+
 // set gives a slot a deadline in place of any other.
 func (w *wheel) set(slot uint32, until time.Time) {
-	due := max(int64(until.Sub(w.base)), 1)
+	due := w.due(until)
 	nd := w.node(slot)
 	w.mu.Lock()
 	if nd.prev != 0 {

@@ -16,7 +16,7 @@ import (
 // packages', in which negative does.
 func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 	o := proxy.Options{
-		NewLot: park.NewGoroutine,
+		NewLot: parkers[c.Public.Parker],
 		History: channels.Options{
 			Messages:   off(c.History.Messages),
 			Age:        off(c.History.Age),
@@ -59,6 +59,13 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		o.Routes = append(o.Routes, routeOptions(route))
 	}
 	return o, nil
+}
+
+// parkers are the values of public.parker.
+var parkers = map[string]func(park.Options) park.Lot{
+	"auto":      park.New,
+	"epoll":     park.NewEpoll,
+	"goroutine": park.NewGoroutine,
 }
 
 // off makes 0, a configuration's word for off, the negative number that is the

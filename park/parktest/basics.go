@@ -46,6 +46,29 @@ func testSplitRequest(t *testing.T, newLot func(park.Options) park.Lot) {
 	c.want("done")
 }
 
+// testSplitPipelined: a request that comes in pieces while the one before it is
+// held, before and after the answer.
+func testSplitPipelined(t *testing.T, newLot func(park.Options) park.Lot) {
+	r := newRig(t, newLot, park.Options{})
+	c := r.dial()
+	request := "park again\n"
+	c.send(request)
+	for cut := range len(request) {
+		h := r.hold()
+		for _, b := range []byte(request[:cut]) {
+			c.send(string(b))
+		}
+		r.lot.Answer(h.id, []byte("x\n"), false)
+		c.want("x")
+		for _, b := range []byte(request[cut:]) {
+			c.send(string(b))
+		}
+	}
+	if h := r.hold(); h.said != "again" {
+		t.Errorf("got %q", h.said)
+	}
+}
+
 func testRounds(t *testing.T, newLot func(park.Options) park.Lot) {
 	r := newRig(t, newLot, park.Options{})
 	c := r.dial()

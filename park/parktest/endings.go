@@ -156,6 +156,19 @@ func testPipelinedFlood(t *testing.T, newLot func(park.Options) park.Lot) {
 	}
 }
 
+// testTooMuchAhead: a client that sends on and on while it is parked is given up.
+func testTooMuchAhead(t *testing.T, newLot func(park.Options) park.Lot) {
+	r := newRig(t, newLot, park.Options{})
+	c := r.dial()
+	c.send("park\n")
+	h := r.hold()
+	_ = c.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+	_, _ = c.Write(big)
+	r.ends(h, park.Reset)
+	r.lot.Answer(h.id, []byte("x\n"), false)
+	r.untilEmpty()
+}
+
 func testCarried(t *testing.T, newLot func(park.Options) park.Lot) {
 	r := newRig(t, newLot, park.Options{})
 	c := r.dial()

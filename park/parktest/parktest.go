@@ -24,6 +24,7 @@ func Run(t *testing.T, newLot func(park.Options) park.Lot) {
 	}{
 		{"FirstByte", testFirstByte},
 		{"SplitRequest", testSplitRequest},
+		{"SplitPipelined", testSplitPipelined},
 		{"Rounds", testRounds},
 		{"AnswerEnd", testAnswerEnd},
 		{"Deadline", testDeadline},
@@ -41,6 +42,7 @@ func Run(t *testing.T, newLot func(park.Options) park.Lot) {
 		{"PipelinedHalfClose", testPipelinedHalfClose},
 		{"PipelinedFlood", testPipelinedFlood},
 		{"PipelinedBound", testPipelinedBound},
+		{"TooMuchAhead", testTooMuchAhead},
 		{"Carried", testCarried},
 		{"WatchInput", testWatchInput},
 		{"WatchInputKeepsBytes", testWatchInputKeepsBytes},
@@ -48,6 +50,9 @@ func Run(t *testing.T, newLot func(park.Options) park.Lot) {
 		{"OneTerminalEvent", testOneTerminalEvent},
 		{"OneTerminalEventEach", testOneTerminalEventEach},
 		{"NeverReading", testNeverReading},
+		{"NeverReadingATurn", testNeverReadingATurn},
+		{"SlowReaderOfATurn", testSlowReaderOfATurn},
+		{"Raw", testRaw},
 		{"SlowReader", testSlowReader},
 		{"TooManyFinishers", testTooManyFinishers},
 		{"IdleTimeout", testIdleTimeout},
@@ -56,9 +61,12 @@ func Run(t *testing.T, newLot func(park.Options) park.Lot) {
 		{"Drain", testDrain},
 		{"Shut", testShut},
 		{"ShutUnderLoad", testShutUnderLoad},
+		{"ShutBlocked", testShutBlocked},
 		{"AcceptFails", testAcceptFails},
+		{"NoDescriptors", testNoDescriptors},
 		{"StaleID", testStaleID},
 		{"Storm", testStorm},
+		{"Reuse", testReuse},
 		{"HTTP", testHTTP},
 		{"HTTPKeepAlive", testHTTPKeepAlive},
 		{"HTTPPipelined", testHTTPPipelined},
@@ -70,7 +78,7 @@ func Run(t *testing.T, newLot func(park.Options) park.Lot) {
 // rig is a lot with a server of lines behind it. A client sends
 //
 //	say X    and is answered X
-//	park     and is held until the test answers
+//	park X   and is held until the test answers
 //	idle X   and is answered X, and its connection goes back by Lot.Idle
 //	quit     and its connection is closed by the server
 type rig struct {
@@ -87,6 +95,7 @@ type rig struct {
 type hold struct {
 	id     park.ID
 	gen    uint32
+	said   string          // by the client, with its request
 	events chan park.Event // terminal ones; more than one is a fault
 }
 
@@ -193,7 +202,7 @@ func (r *rig) serveLines(c park.Conn) {
 				_, _ = fmt.Fprintf(c, "late %s\n", rest)
 				continue
 			}
-			h := &hold{id: c.ID(), gen: gens.Add(1), events: make(chan park.Event, 4)}
+			h := &hold{id: c.ID(), gen: gens.Add(1), said: rest, events: make(chan park.Event, 4)}
 			r.lot.Park(c.ID(), park.Stay{Owner: h, Gen: h.gen, Until: time.Now().Add(r.stay), Carried: c.Detach(br)})
 			r.holds <- h
 			return

@@ -1,48 +1,127 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"cometproxy/test/load/internal/figures"
+	"cometproxy/test/load/internal/servers"
 )
 
-// TestPark lets a few clients come and go: the measurement works. What it
-// measures means nothing with so few.
-func TestPark(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("memory is read from /proc")
+// TestMain: the servers of the load generator's own are this binary, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		main()
+		return
 	}
-	s, err := startServer("")
+	os.Exit(m.Run())
+}
+
+// measure runs a measurement and returns its report. What it measures means
+// nothing with so few clients.
+func measure(t *testing.T, verb, server string, args ...string) (r figures.Report) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("this needs Linux")
+	}
+	if missing, err := servers.Missing(server); err != nil || missing != "" {
+		t.Skip(missing, err)
+	}
+	file := filepath.Join(t.TempDir(), "report.json")
+	if err := run(append([]string{verb, "-server", server, "-json", file}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.stop)
-	r := parkReport{Clients: 120, Rooms: 7}
-	if err := r.measure(s, parkFlags{clients: 120, rooms: 7, rounds: 2, cookies: 1536, quick: true}); err != nil {
+	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
-	sizes := []int64{r.RSSStart, r.RSSFirst, r.RSSParked, r.RSSFreed, r.RSSLeft}
-	if slices.Min(sizes) <= 0 || r.SlowestRoundMS <= 0 {
-		t.Errorf("something was not measured: %+v", r)
+	if !r.Tally.Clean() || r.Tally.Received == 0 {
+		t.Errorf("not all is well: %+v", r.Tally)
 	}
+	return r
 }
 
-// TestCookies: the requests are as large as they claim to be.
-func TestCookies(t *testing.T) {
-	for _, n := range []int{100, 1000, 1536, 4096} {
-		if got := len(cookies(n)); got < n || got > n+40 {
-			t.Errorf("cookies(%d) has %d bytes", n, got)
+func positive(t *testing.T, r figures.Report, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		if v, ok := r.Get(key); !ok || v <= 0 {
+			t.Errorf("%s of %s is %v, %v", key, r.Server, v, ok)
 		}
 	}
-	if cookies(0) != "" {
-		t.Error("cookies(0) is not empty")
+}
+
+// TestMeasurements runs every measurement of cometproxy.
+func TestMeasurements(t *testing.T) {
+	binary := ""
+	if runtime.GOOS == "linux" {
+		var err error
+		if binary, err = servers.BuildCometproxy(t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	park := measure(t, "park", "cometproxy", "-binary", binary, "-clients", "200", "-channels", "7", "-rounds", "2", "-quick", "-max", "0")
+	positive(t, park, "idle", "parked", "freed")
+	fanout := measure(t, "fanout", "cometproxy", "-binary", binary, "-clients", "200", "-rounds", "2")
+	positive(t, fanout, "first", "median", "p99", "last", "cpu_per_delivery", "cpu_per_poll")
+	if want := 400; fanout.Tally.Received != want {
+		t.Errorf("received %d; want %d", fanout.Tally.Received, want)
+	}
+	churn := measure(t, "churn", "cometproxy", "-binary", binary, "-channels", "50", "-seconds", "0.3", "-warm-up", "0s")
+	positive(t, churn, "deliveries", "cpu_per_delivery", "p50", "p99")
+	mixed := measure(t, "mixed", "cometproxy", "-binary", binary, "-clients", "200", "-channels", "20", "-rounds", "1", "-alone", "200ms")
+	positive(t, mixed, "alone_p50", "repoll_p50", "last")
+}
+
+// TestServers lets each server that is here fan out, as each is spoken to in its
+// own way.
+func TestServers(t *testing.T) {
+	for _, name := range []string{"floor", "nethttp", "nchan-2", "tornado"} {
+		t.Run(name, func(t *testing.T) {
+			r := measure(t, "fanout", name, "-clients", "50", "-rounds", "2")
+			positive(t, r, "last", "cpu_per_delivery")
+		})
 	}
 }
 
-func TestUnknownCommand(t *testing.T) {
-	err := run([]string{"nothing"})
-	if err == nil || !strings.Contains(err.Error(), "park") {
-		t.Errorf("got %v; want the commands", err)
+// TestCustom measures a server that is described by flags.
+func TestCustom(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this needs Linux")
+	}
+	s, err := servers.Start("nethttp", servers.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	url := "http://" + s.Target.Address + "/{channel}"
+	err = run([]string{"fanout", "-clients", "20", "-rounds", "1", "-poll", url + "?seq={seq}", "-keep", "seq=Seq", "-publish", url, "-pid", strconv.Itoa(s.Usage.Roots[0])})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFlagsThatAreWrong(t *testing.T) {
+	for want, args := range map[string][]string{
+		"park":             {"nothing"},
+		"flags only":       {"park", "more"},
+		"1 at least":       {"fanout", "-clients", "0"},
+		"there is no":      {"fanout", "-server", "nobody"},
+		"-pid":             {"fanout", "-poll", "http://127.0.0.1/{channel}", "-publish", "http://127.0.0.1/"},
+		"http://":          {"fanout", "-poll", "127.0.0.1"},
+		"NAME=HEADER":      {"fanout", "-poll", "http://127.0.0.1/", "-publish", "http://127.0.0.1/", "-keep", "x"},
+		"more -clients":    {"mixed", "-clients", "10", "-channels", "10"},
+		"takes a server's": {"serve"},
+	} {
+		if err := run(args); err == nil || !strings.Contains(err.Error(), want) && runtime.GOOS == "linux" {
+			t.Errorf("%q: got %v; want %q in it", args, err, want)
+		}
 	}
 }

@@ -45,7 +45,7 @@ const (
 var keys = []key{
 	{path: "public.listen", kind: isTexts, def: list("127.0.0.1:8000"), doc: "addresses that clients connect to, host:port",
 		field: func(t *target) any { return &t.config.Public.Listen }},
-	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept", note: "; this version has only goroutine",
+	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept", note: "; auto is epoll on Linux",
 		field: func(t *target) any { return &t.config.Public.Parker }},
 
 	{path: "internal.listen", kind: isTexts, def: list("127.0.0.1:5561"), doc: "addresses for publishing and health, host:port or unix:/path",

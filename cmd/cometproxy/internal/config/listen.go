@@ -133,9 +133,6 @@ func checkAddresses(s *section, addresses []string, sockets bool) {
 
 func checkPublic(s *section, p *Public) {
 	checkAddresses(s, p.Listen, false)
-	if p.Parker == "epoll" {
-		s.warn("parker", "this version has only goroutine, which is used: remove it, or write \"auto\"")
-	}
 }
 
 // checkInternal checks the internal listener, and resolves its token.

@@ -8,3 +8,5 @@ import (
 )
 
 func TestGoroutine(t *testing.T) { parktest.Run(t, park.NewGoroutine) }
+
+func TestEpoll(t *testing.T) { parktest.Run(t, park.NewEpoll) }

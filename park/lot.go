@@ -4,13 +4,13 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
-// goroutineLot is the portable Lot: an idle or parked connection is a tiny
-// goroutine in a Read.
-type goroutineLot struct {
+// lot is the Lot. Its connections wait in one of two ways: raw ones, which are
+// descriptors and no more, through the poller (raw.go), and the others each with
+// a tiny goroutine (readon.go).
+type lot struct {
 	o       Options // static
 	table   slots[entry]
 	wheel   *wheel
@@ -20,41 +20,53 @@ type goroutineLot struct {
 	books   books
 	host    goroutines
 	door    door
+	poller  *poller // static; nil: no connection is raw
 
 	draining atomic.Bool
 }
 
-// entry is one connection. What it costs besides the net.Conn and the
-// goroutine's stack is this, a RawConn (8 bytes) and the goroutine's closure (16).
+// entry is one connection: all that it costs while it waits, if it is raw.
 type entry struct {
-	lot  *goroutineLot // static once the slot was used
-	slot uint32        // static once the slot was used
+	lot  *lot       // static once the slot was used
+	mu   sync.Mutex // guards all below, but see wheelNode and idleNode
+	slot uint32     // static once the slot was used
+	gen  uint32     // of the connection that has the slot now, or will have it next
 
-	mu sync.Mutex // guards all below, but see wheelNode and idleNode
+	fd       int32  // of a raw connection; -1 for none
+	since    uint32 // raw: the poller's batch when it became idle
+	ownerGen uint32 // of the stay
 
-	gen      uint32 // of the connection that has the slot now, or will have it next
 	state    state
-	reading  bool // readOn runs, and is the only one that reads
 	told     bool // the stay has had its terminal event
 	ended    bool // the client's input has ended
 	broken   bool // the connection is
-	first    [1]byte
-	ownerGen uint32
-	owner    any // of the stay
-	conn     net.Conn
-	raw      syscall.RawConn // nil when tryWrite cannot be used
-	kept     []byte          // what the client sent of its next requests; readOn also owns the room behind it
+	readable bool // raw: there may be something to read
+	hup      bool // raw: the poller has seen the end of the input; never taken back
 
-	due  wheelNode
-	line idleNode
+	line  idleNode
+	owner any      // of the stay
+	kept  []byte   // what the client sent of its next requests; readOn also owns the room behind it
+	sock  *sock    // raw: what reads and writes while active or finishing
+	far   *reading // of a connection that is not raw
+	due   wheelNode
 }
 
-var _ Lot = (*goroutineLot)(nil)
+var _ Lot = (*lot)(nil)
 
-// NewGoroutine returns the portable Lot. It needs nothing of the connections but
-// what net.Conn promises, so it also takes TLS and connections in memory.
-func NewGoroutine(o Options) Lot {
-	l := &goroutineLot{o: o.withDefaults()}
+// New returns the Lot for this system: NewEpoll on Linux, else NewGoroutine.
+func New(o Options) Lot { return NewEpoll(o) }
+
+// NewGoroutine returns the portable Lot, in which each connection that waits is a
+// tiny goroutine in a Read.
+func NewGoroutine(o Options) Lot { return newLot(o, nil) }
+
+// NewEpoll returns a Lot that has the connections of TCP as raw descriptors, and
+// all others, such as TLS and those in memory, in the way of NewGoroutine. So has
+// it all where there is no epoll.
+func NewEpoll(o Options) Lot { return newLot(o, newPoller()) }
+
+func newLot(o Options, p *poller) Lot {
+	l := &lot{o: o.withDefaults(), poller: p}
 	l.host.end = make(chan struct{})
 	l.wheel = newWheel(func(slot uint32) *wheelNode { return &l.table.at(slot).due }, l.fire)
 	l.idle.start = time.Now()
@@ -64,16 +76,20 @@ func NewGoroutine(o Options) Lot {
 	l.finish.max, l.finish.timeout = l.o.MaxFinishers, l.o.FinishTimeout
 	l.host.add()
 	go l.turnWheel()
+	if p != nil {
+		l.host.add()
+		go l.poll()
+	}
 	return l
 }
 
-func (l *goroutineLot) turnWheel() {
+func (l *lot) turnWheel() {
 	defer l.host.done()
 	l.wheel.run(l.host.end)
 }
 
 // lock returns the connection's entry, locked; nil when the connection is gone.
-func (l *goroutineLot) lock(id ID) *entry {
+func (l *lot) lock(id ID) *entry {
 	e := l.table.at(id.slot())
 	if e == nil {
 		return nil
@@ -88,15 +104,16 @@ func (l *goroutineLot) lock(id ID) *entry {
 
 func (e *entry) id() ID { return makeID(e.slot, e.gen) }
 
-// Park implements Lot. That the input has ended or is broken already need not
-// be looked at: the reading that starts meets it again.
-func (l *goroutineLot) Park(id ID, stay Stay) {
+// Park implements Lot. That the input of a connection that is not raw has ended
+// or is broken already need not be looked at: the reading that starts meets it
+// again.
+func (l *lot) Park(id ID, stay Stay) {
 	e := l.lock(id)
 	if e == nil {
 		return
 	}
-	defer e.mu.Unlock()
 	if e.state != active {
+		e.mu.Unlock()
 		return
 	}
 	e.owner, e.ownerGen, e.told = stay.Owner, stay.Gen, false
@@ -105,15 +122,20 @@ func (l *goroutineLot) Park(id ID, stay Stay) {
 	if !stay.Until.IsZero() {
 		l.wheel.set(e.slot, stay.Until)
 	}
-	if len(e.kept) < maxKept {
+	switch {
+	case e.far == nil:
+		e.heardParkedRaw()
+		return
+	case len(e.kept) < maxKept:
 		e.readLocked()
 	}
+	e.mu.Unlock()
 }
 
 // Answer implements Lot. The write is made under the entry's lock: a client that
 // is quicker with its next request than this with its books has readOn wait for
 // the lock, which is cheaper than to keep the byte and dispatch it from here.
-func (l *goroutineLot) Answer(id ID, b []byte, end bool) {
+func (l *lot) Answer(id ID, b []byte, end bool) {
 	e := l.lock(id)
 	if e == nil {
 		return
@@ -123,17 +145,14 @@ func (l *goroutineLot) Answer(id ID, b []byte, end bool) {
 		return
 	}
 	e.owner = nil
-	n, serve := 0, false
-	var err error
-	if e.raw != nil {
-		n, err = tryWrite(e.raw, b)
-	}
+	serve := false
+	n, tried, err := e.writeLocked(b)
 	switch {
 	case err != nil:
 		e.closeLocked()
 	case n == len(b):
 		serve = e.settleLocked(end)
-	case l.finish.start(finish{id: id, conn: e.conn, rest: b[n:], end: end}, e.raw == nil):
+	case l.finish.start(finish{id: id, conn: e.connLocked(), rest: b[n:], end: end}, !tried):
 		e.enterLocked(finishing)
 	default:
 		l.books.unwritten.Add(1)
@@ -145,8 +164,31 @@ func (l *goroutineLot) Answer(id ID, b []byte, end bool) {
 	}
 }
 
+// writeLocked writes what the connection takes at once; not tried means that this
+// cannot be done with this one.
+func (e *entry) writeLocked(b []byte) (n int, tried bool, err error) {
+	if e.far == nil {
+		n, err = writeFD(int(e.fd), b)
+		return n, true, err
+	}
+	if e.far.raw == nil {
+		return 0, false, nil
+	}
+	n, err = tryWrite(e.far.raw, b)
+	return n, true, err
+}
+
+// connLocked is the connection for a finisher.
+func (e *entry) connLocked() net.Conn {
+	if e.far != nil {
+		return e.far.conn
+	}
+	e.sock = &sock{e: e}
+	return e.sock
+}
+
 // finished is called by the finisher of a connection.
-func (l *goroutineLot) finished(id ID, end bool, err error) {
+func (l *lot) finished(id ID, end bool, err error) {
 	e := l.lock(id)
 	if e == nil { // shut meanwhile
 		return
@@ -167,7 +209,7 @@ func (l *goroutineLot) finished(id ID, end bool, err error) {
 }
 
 // Idle implements Lot.
-func (l *goroutineLot) Idle(id ID, carried []byte) {
+func (l *lot) Idle(id ID, carried []byte) {
 	e := l.lock(id)
 	if e == nil {
 		return
@@ -184,7 +226,7 @@ func (l *goroutineLot) Idle(id ID, carried []byte) {
 }
 
 // Close implements Lot.
-func (l *goroutineLot) Close(id ID) {
+func (l *lot) Close(id ID) {
 	if e := l.lock(id); e != nil {
 		e.closeLocked()
 		e.mu.Unlock()
@@ -196,21 +238,22 @@ func (l *goroutineLot) Close(id ID) {
 func (e *entry) settleLocked(end bool) (serve bool) {
 	switch {
 	case end || e.broken:
+		e.discardLocked()
 		e.closeLocked()
-	case len(e.kept) > 0 && e.reading:
+	case len(e.kept) > 0 && e.far.reads():
 		// readOn may be writing behind the kept bytes at this moment. It is
 		// made to stop and then hands the connection on itself.
 		e.enterLocked(waking)
-		_ = e.conn.SetReadDeadline(longAgo)
-	case len(e.kept) > 0:
+		_ = e.far.conn.SetReadDeadline(longAgo)
+	case len(e.kept) > 0 || e.inputAtHandLocked():
 		e.enterLocked(active)
 		return true
-	case e.ended || e.lot.draining.Load():
+	case e.ended || e.hup || e.lot.draining.Load():
 		e.closeLocked()
 	default:
 		e.kept = nil
 		e.enterLocked(idle)
-		if !e.reading {
+		if e.far != nil && !e.far.on {
 			e.readLocked()
 		}
 	}
@@ -226,8 +269,13 @@ func (e *entry) enterLocked(to state) {
 	}
 	l.books.move(e.state, to)
 	e.state = to
+	if e.sock != nil && to != active && to != finishing {
+		e.sock.wakeLocked(evAll) // to learn that it is not the connection's any more
+		e.sock = nil
+	}
 	if to == idle {
 		l.idle.push(e.slot)
+		e.since = l.poller.now()
 		if l.o.IdleTimeout > 0 {
 			l.wheel.set(e.slot, time.Now().Add(l.o.IdleTimeout))
 			return
@@ -241,20 +289,28 @@ func (e *entry) enterLocked(to state) {
 // closeLocked ends the connection. Its ID matches nothing from here on. The slot
 // is free at once or, if something reads, when that has stopped.
 func (e *entry) closeLocked() {
-	l, conn, raw := e.lot, e.conn, e.raw
+	l, far := e.lot, e.far
 	e.enterLocked(closed)
 	e.gen = nextGen(e.gen)
-	e.owner, e.conn, e.raw, e.kept = nil, nil, nil, nil
-	if !e.reading {
+	e.owner, e.kept = nil, nil
+	if far == nil {
+		// It is in no other process, so this takes it out of the poller's set.
+		closeFD(int(e.fd))
+		e.fd = -1
+		l.table.give(e.slot)
+		return
+	}
+	if !far.on {
+		e.far = nil
 		l.table.give(e.slot)
 	}
-	if raw != nil {
-		_ = conn.Close()
+	if far.raw != nil {
+		_ = far.conn.Close()
 		return
 	}
 	// Closing a TLS connection writes, and may wait for that.
 	l.host.add()
-	go closeSlowly(conn, &l.host)
+	go closeSlowly(far.conn, &l.host)
 }
 
 func closeSlowly(conn net.Conn, host *goroutines) {
@@ -263,12 +319,17 @@ func closeSlowly(conn net.Conn, host *goroutines) {
 }
 
 // serve lends a connection to the HTTP server for a turn. It runs on a worker.
-func (l *goroutineLot) serve(id ID) {
+func (l *lot) serve(id ID) {
 	e := l.lock(id)
 	if e == nil {
 		return
 	}
-	c := newTurn(l, id, e.conn, e.kept, e.first[0], e.ended)
+	var c Conn
+	if e.far != nil {
+		c = newTurn(l, id, e.far.conn, e.kept, e.far.first[0], e.ended)
+	} else {
+		c = e.newRawTurnLocked()
+	}
 	e.kept = nil
 	e.mu.Unlock()
 	l.o.Event(Event{Kind: Serve, ID: id, Conn: c})
@@ -276,9 +337,9 @@ func (l *goroutineLot) serve(id ID) {
 
 // again, lend and returned are for turns.
 
-func (l *goroutineLot) again(id ID) { l.Idle(id, nil) }
+func (l *lot) again(id ID) { l.Idle(id, nil) }
 
-func (l *goroutineLot) lend(id ID) bool {
+func (l *lot) lend(id ID) bool {
 	e := l.lock(id)
 	if e == nil {
 		return false
@@ -288,11 +349,11 @@ func (l *goroutineLot) lend(id ID) bool {
 	return true
 }
 
-func (l *goroutineLot) returned() { l.host.done() }
+func (l *lot) returned() { l.host.done() }
 
 // fire is called by the wheel when a deadline has passed, or seemed to: by now
 // the connection may have another deadline, or the slot another connection.
-func (l *goroutineLot) fire(slot uint32) {
+func (l *lot) fire(slot uint32) {
 	e := l.table.at(slot)
 	e.mu.Lock()
 	if e.due.due == 0 || e.due.due > l.wheel.now() {
@@ -328,10 +389,10 @@ func (e *entry) tellLocked(kind Kind) {
 }
 
 // Stats implements Lot.
-func (l *goroutineLot) Stats() Stats { return l.books.stats() }
+func (l *lot) Stats() Stats { return l.books.stats() }
 
 // Drain implements Lot.
-func (l *goroutineLot) Drain() {
+func (l *lot) Drain() {
 	// First the mark, then the walk: a connection that becomes idle meanwhile
 	// sees the mark or is met by the walk.
 	l.draining.Store(true)
@@ -343,19 +404,20 @@ func (l *goroutineLot) Drain() {
 }
 
 // Shut implements Lot. It must not be called from the event func.
-func (l *goroutineLot) Shut() {
+func (l *lot) Shut() {
 	l.door.shut() // no new connections
 	l.table.close()
 	l.each(func(e *entry) { e.closeLocked() })
 	l.workers.close()
 	if l.door.last() {
 		close(l.host.end)
+		l.poller.close()
 	}
 	l.host.Wait()
 }
 
 // each calls f for every connection, locked.
-func (l *goroutineLot) each(f func(*entry)) {
+func (l *lot) each(f func(*entry)) {
 	for slot := range l.table.size() {
 		e := l.table.at(slot)
 		e.mu.Lock()

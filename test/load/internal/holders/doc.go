@@ -1,0 +1,19 @@
+// Package holders is servers that live in the load generator itself: the floor,
+// a plain net/http server, and the app that tells GRIP proxies to hold. Each runs
+// as a process of its own, of the same binary.
+package holders
+
+import "fmt"
+
+// Serve runs a server until the process ends.
+func Serve(name, address string) error {
+	switch name {
+	case "floor":
+		return serveFloor(address)
+	case "app":
+		return serveApp(address)
+	case "nethttp":
+		return serveNetHTTP(address)
+	}
+	return fmt.Errorf("there is no server %q: floor, app, nethttp", name)
+}
