@@ -78,11 +78,10 @@ func addLines(h *fasthttp.ResponseHeader, lines []byte) {
 }
 
 // options answers OPTIONS on a native route.
-func (p *Proxy) options(ctx *fasthttp.RequestCtx, c *cors) {
+func (p *Proxy) options(ctx *fasthttp.RequestCtx, c *cors, origin []byte) {
 	ctx.Response.SetStatusCode(fasthttp.StatusNoContent)
 	h := &ctx.Response.Header
 	h.Set("Allow", nativeMethods)
-	origin := header(&ctx.Request.Header, "Origin")
 	if c.allows(origin) && header(&ctx.Request.Header, "Access-Control-Request-Method") != nil {
 		addLines(h, c.preflight)
 	}

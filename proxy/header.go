@@ -8,9 +8,10 @@ import (
 
 // header returns the value of the first header line of that name, nil if there
 // is none. Names are kept as the client wrote them, so the server's own look-up,
-// which compares bytes, would miss some.
+// which compares bytes, would miss some. It goes through the lines in their order,
+// for any other way the server would parse and copy all cookies.
 func header(h *fasthttp.RequestHeader, name string) []byte {
-	for k, v := range h.All() {
+	for k, v := range h.AllInOrder() {
 		if equalFold(k, name) {
 			if v == nil {
 				v = []byte{}
@@ -23,12 +24,32 @@ func header(h *fasthttp.RequestHeader, name string) []byte {
 
 // headers returns the values of all header lines of that name.
 func headers(h *fasthttp.RequestHeader, name string) (values [][]byte) {
-	for k, v := range h.All() {
+	for k, v := range h.AllInOrder() {
 		if equalFold(k, name) {
 			values = append(values, v)
 		}
 	}
 	return values
+}
+
+// pollHead is what a native route reads from a request's header lines.
+type pollHead struct {
+	origin              []byte // nil: none
+	lastEventID, prefer [][]byte
+}
+
+func readPollHead(h *fasthttp.RequestHeader) (p pollHead) {
+	for k, v := range h.AllInOrder() {
+		switch {
+		case p.origin == nil && equalFold(k, "Origin"):
+			p.origin = v
+		case equalFold(k, "Last-Event-ID"):
+			p.lastEventID = append(p.lastEventID, v)
+		case equalFold(k, "Prefer"):
+			p.prefer = append(p.prefer, v)
+		}
+	}
+	return p
 }
 
 func equalFold(k []byte, name string) bool {

@@ -17,7 +17,8 @@ const nativeMethods = "GET, HEAD, OPTIONS"
 func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	c := m.Route.Value.(*target).cors
 	req := &ctx.Request.Header
-	addLines(&ctx.Response.Header, c.answer(header(req, "Origin")))
+	head := readPollHead(req)
+	addLines(&ctx.Response.Header, c.answer(head.origin))
 	if n := req.ContentLength(); n > 0 || n == -1 {
 		// Not read, and never to be taken for the next request.
 		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one, or publish by POST /channels/CHANNEL to the internal listener")
@@ -27,12 +28,12 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	}
 	switch {
 	case ctx.IsOptions():
-		p.options(ctx, c)
+		p.options(ctx, c, head.origin)
 	case ctx.IsHead():
 		e := channels.Ending{Cursor: p.hub.Position()}
 		p.writeAnswer(ctx, &e, 0)
 	case ctx.IsGet():
-		p.poll(ctx, m, c)
+		p.poll(ctx, m, c, &head)
 	default:
 		problem(ctx, fasthttp.StatusMethodNotAllowed, "this route is for polling; use GET, or publish through the internal listener")
 		ctx.Response.Header.Set("Allow", nativeMethods)
@@ -40,10 +41,9 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 }
 
 // poll is one long poll: what there is now, or a hold.
-func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
-	req := &ctx.Request.Header
-	_, query := splitTarget(req.RequestURI())
-	r, err := poll.Parse(query, headers(req, "Last-Event-ID"), headers(req, "Prefer"), p.limits)
+func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *pollHead) {
+	_, query := splitTarget(ctx.Request.Header.RequestURI())
+	r, err := poll.Parse(query, head.lastEventID, head.prefer, p.limits)
 	if err != nil {
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 		return
@@ -68,7 +68,7 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors) {
 		return
 	}
 	h := holds.Get().(*hold)
-	h.shape, h.own = s, ownLines(c.answer(header(req, "Origin")), &r)
+	h.shape, h.own = s, ownLines(c.answer(head.origin), &r)
 	a := askings.Get().(*asking)
 	*a = asking{proxy: p, hold: h, query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
 	succeed(ctx, conn, a)
