@@ -36,7 +36,10 @@ func (c Cursor) AppendToken(dst []byte) []byte {
 }
 
 // String is the cursor's token.
-func (c Cursor) String() string { return string(c.AppendToken(nil)) }
+func (c Cursor) String() string {
+	var b [TokenLen]byte
+	return string(c.AppendToken(b[:0]))
+}
 
 // ParseCursor reads a token. A token that is not of the form above, with no bit
 // to spare, is not ok; the caller tells such a client of a gap.

@@ -40,10 +40,12 @@ func (a *answer) with(own, scratch []byte) []byte {
 	return append(scratch, a.bytes[a.split:]...)
 }
 
-// buildAnswer writes an answer for a client that was held.
-func (p *Proxy) buildAnswer(e *channels.Ending, s shape) answer {
-	status, body := p.content(e, s)
-	b := make([]byte, 0, 384+len(body))
+// appendAnswer appends an answer for a client that was held to b, which is empty.
+func (p *Proxy) appendAnswer(b []byte, e *channels.Ending, s shape) answer {
+	scratch := scratches.Get().(*[]byte)
+	defer giveScratch(scratch)
+	status, body := p.content(e, s, scratch)
+	b = slices.Grow(b, headRoom+len(body))
 	if status == fasthttp.StatusOK {
 		b = append(b, "HTTP/1.1 200 OK\r\n"...)
 	} else {
@@ -76,25 +78,29 @@ func (p *Proxy) buildAnswer(e *channels.Ending, s shape) answer {
 	return answer{append(b, body...), split}
 }
 
+// headRoom is more than the head of most answers takes.
+const headRoom = 384
+
 // writeAnswer answers a poll that need not be held.
 func (p *Proxy) writeAnswer(ctx *fasthttp.RequestCtx, e *channels.Ending, s shape) {
 	r := &ctx.Response
 	p.eachHeader(e, s, r.Header.Add)
-	status, body := p.content(e, s)
+	status, body := p.content(e, s, new([]byte))
 	r.SetStatusCode(status)
 	r.SetBodyRaw(body)
 }
 
-// content is an answer's status, 200 or 204, and its body. A raw answer has one
-// message; a gap alone is told in its head.
-func (p *Proxy) content(e *channels.Ending, s shape) (status int, body []byte) {
+// content is an answer's status, 200 or 204, and its body, which is in room if it
+// had to be made. A raw answer has one message; a gap alone is told in its head.
+func (p *Proxy) content(e *channels.Ending, s shape, room *[]byte) (status int, body []byte) {
 	switch {
 	case e.Empty(), s&shapeRaw != 0 && len(e.Messages) == 0:
 		return fasthttp.StatusNoContent, nil
 	case s&shapeRaw != 0:
 		return fasthttp.StatusOK, e.Messages[0].Data.(*payload).body
 	}
-	return fasthttp.StatusOK, p.appendBody(nil, e)
+	*room = p.appendBody((*room)[:0], e)
+	return fasthttp.StatusOK, *room
 }
 
 // eachHeader calls add for each header line that an answer to a poll has

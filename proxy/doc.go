@@ -36,13 +36,13 @@
 //   - I9 A proxy is new, serving, draining, stopped, in this order. Draining is
 //     set before the hub is drained, and the hub turns away whoever parks later.
 //   - Only the claimant of a hold touches its connection: the release worker that
-//     has it from the hub, or who won Hub.End, or the parker whom Hub.Park told
-//     so. It answers once, and gives the hold's memory back first.
+//     or publisher that has it from the hub, or who won Hub.End, or the parker
+//     whom Hub.Park told so. It answers once, and gives the hold's memory back first.
 //
 // # Panics
 //
 // The HTTP server recovers none. There are four boundaries on the public side,
 // the handler, the hijack function (and the goroutines that successors start),
-// the release worker and the lot's event func, and one on the internal listener.
+// the answer to a released hold and the lot's event func, and one on the internal listener.
 // A panic costs one client its connection.
 package proxy

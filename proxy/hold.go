@@ -112,23 +112,31 @@ func (p *Proxy) finish(h *hold, shared *release) {
 		p.finishGRIP(h, s)
 		return
 	}
-	var a *answer
 	if m := h.waiter.Single(); m != nil && shared != nil {
-		a = shared.answer(p, s)
-	} else {
-		e := h.waiter.Ending()
-		built := p.buildAnswer(&e, s)
-		a = &built
+		a := shared.answer(p, s)
+		p.recycle(h)
+		p.send(conn, a, own, s)
+		return
 	}
+	e := h.waiter.Ending()
+	scratch := scratches.Get().(*[]byte)
+	defer giveScratch(scratch)
+	a := p.appendAnswer((*scratch)[:0], &e, s)
+	*scratch = a.bytes
 	p.recycle(h)
+	p.send(conn, &a, own, s)
+}
+
+// send writes an answer with a hold's own lines in it.
+func (p *Proxy) send(conn park.ID, a *answer, own []byte, s shape) {
 	if len(own) == 0 {
 		p.lot.Answer(conn, a.bytes, s&shapeClose != 0)
 		return
 	}
 	scratch := scratches.Get().(*[]byte)
+	defer giveScratch(scratch)
 	*scratch = a.with(own, *scratch)
 	p.lot.Answer(conn, *scratch, s&shapeClose != 0)
-	scratches.Put(scratch)
 }
 
 // finishGRIP is finish for a hold that the app asked for. Each answer is made for
@@ -137,18 +145,22 @@ func (p *Proxy) finishGRIP(h *hold, s shape) {
 	conn, e := h.conn, h.waiter.Ending()
 	a := p.gripAnswer(h.held, &e)
 	scratch := scratches.Get().(*[]byte)
+	defer giveScratch(scratch)
 	*scratch = a.append((*scratch)[:0], s, !p.opts.NoDate)
 	p.recycle(h)
 	p.lot.Answer(conn, *scratch, s&shapeClose != 0)
-	if cap(*scratch) <= maxScratch {
-		scratches.Put(scratch)
-	}
 }
 
 // maxScratch is how large a buffer may be that is kept for the next answer.
 const maxScratch = 64 << 10
 
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+func giveScratch(scratch *[]byte) {
+	if cap(*scratch) <= maxScratch {
+		scratches.Put(scratch)
+	}
+}
 
 // recycle gives a claimed hold's memory back. Nobody may touch it afterwards.
 func (p *Proxy) recycle(h *hold) {

@@ -141,7 +141,7 @@ func appendMessage(b []byte, m *channels.Message, id channels.Cursor) []byte {
 		b = append(b, p.body...)
 	case text:
 		b = append(b, `,"data":`...)
-		b = appendString(b, string(p.body))
+		b = appendString(b, p.body)
 	case binary:
 		b = append(b, `,"data_base64":"`...)
 		b = base64.StdEncoding.AppendEncode(b, p.body)
@@ -151,7 +151,7 @@ func appendMessage(b []byte, m *channels.Message, id channels.Cursor) []byte {
 }
 
 // appendString appends s as a JSON string.
-func appendString(b []byte, s string) []byte {
+func appendString[text string | []byte](b []byte, s text) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,7 +85,7 @@ func New(o Options) (*Proxy, error) {
 	p.public = p.newPublicServer()
 	p.internal = p.newInternalServer()
 	p.releaser.proxy = p
-	p.releaser.start(runtime.GOMAXPROCS(0))
+	p.releaser.start(releaseWorkers())
 	p.sweeper.Go(p.sweep)
 	p.initNotices()
 	return p, nil

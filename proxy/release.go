@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"cometproxy/channels"
 )
@@ -11,28 +13,58 @@ const slice = 64
 
 // A release is a batch of claimed holds on its way to be answered.
 type release struct {
-	message *channels.Message // nil: no answers to share
+	message *channels.Message // static; nil: no answers to share
 	next    *channels.Waiter  // guarded by releaser.mu
+	left    atomic.Int64      // holds not answered yet; who answers the last one gives it back
 
-	// Answers with nothing but the message, built when first needed.
-	once    [shapes]sync.Once
-	answers [shapes]answer
+	// Answers with nothing but the message, built when first needed. Their memory
+	// is used again, in the release that is made of this one.
+	mu      sync.Mutex     // guards built and, until built says so, answers
+	built   [shapes]bool   // which answers there are
+	answers [shapes]answer // never changed once built
 }
 
-// answer is the shared answer of a shape. It is never changed.
+var releases = sync.Pool{New: func() any { return new(release) }}
+
+func newRelease(b channels.Batch) *release {
+	r := releases.Get().(*release)
+	r.message, r.next = b.Message, b.First
+	r.left.Store(int64(b.Len))
+	return r
+}
+
+// answered says that so many holds more are; after the last ones nobody may touch
+// the release.
+func (r *release) answered(n int) {
+	if r.left.Add(-int64(n)) > 0 {
+		return
+	}
+	r.message, r.built = nil, [shapes]bool{}
+	for i := range r.answers {
+		if cap(r.answers[i].bytes) > maxScratch {
+			r.answers[i].bytes = nil
+		}
+	}
+	releases.Put(r)
+}
+
+// answer is the shared answer of a shape.
 func (r *release) answer(p *Proxy, s shape) *answer {
-	r.once[s].Do(func() {
-		e := channels.Ending{Messages: []*channels.Message{r.message}, Cursor: r.message.Number}
-		r.answers[s] = p.buildAnswer(&e, s)
-	})
-	if r.answers[s].bytes == nil {
-		panic("there is no answer: building it panicked before")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.built[s] {
+		m := [1]*channels.Message{r.message}
+		e := channels.Ending{Messages: m[:], Cursor: r.message.Number}
+		r.answers[s] = p.appendAnswer(r.answers[s].bytes[:0], &e, s)
+		r.built[s] = true
 	}
 	return &r.answers[s]
 }
 
-// A releaser answers holds from a few goroutines, a slice of each release under
-// way in turn: a channel with many waiters does not delay the others.
+// A releaser answers the holds that a release has ended. A few of them are
+// answered by who has ended them, at once. Many are queued for the workers, who
+// take a slice of each release under way in turn: a channel with many waiters does
+// not delay the others.
 type releaser struct {
 	proxy *Proxy // static
 
@@ -45,6 +77,11 @@ type releaser struct {
 
 	pending inFlight // holds that are queued or being answered
 }
+
+// releaseWorkers is how many workers there are. A worker is busy as long as there
+// is a queue, and while all processors are busy nobody looks for what clients
+// send but the runtime's monitor, every 10 ms. So one is left to the others.
+func releaseWorkers() int { return max(1, runtime.GOMAXPROCS(0)-1) }
 
 func (r *releaser) start(workers int) {
 	r.wake.L = &r.mu
@@ -68,15 +105,22 @@ func (r *releaser) stop() {
 // Released implements channels.Receiver.
 func (p *Proxy) Released(b channels.Batch) {
 	r := &p.releaser
+	rel := newRelease(b)
 	r.pending.Add(b.Len)
+	if b.Len > slice {
+		r.put(rel)
+		return
+	}
+	var all [slice]*channels.Waiter
+	r.answerAll(rel, all[:rel.takeSlice(&all)])
+}
+
+// put queues a release.
+func (r *releaser) put(rel *release) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.queue = append(r.queue, &release{message: b.Message, next: b.First})
-	if b.Len > slice {
-		r.wake.Broadcast()
-	} else {
-		r.wake.Signal()
-	}
+	r.queue = append(r.queue, rel)
+	r.wake.Broadcast()
 }
 
 func (r *releaser) work() {
@@ -86,10 +130,7 @@ func (r *releaser) work() {
 		if rel == nil {
 			return
 		}
-		for _, w := range turn[:n] {
-			r.answer(w.Owner.(*hold), rel)
-		}
-		r.pending.Add(-n)
+		r.answerAll(rel, turn[:n])
 	}
 }
 
@@ -107,10 +148,7 @@ func (r *releaser) take(turn *[slice]*channels.Waiter) (rel *release, n int) {
 	rel = r.queue[r.head]
 	r.queue[r.head] = nil
 	r.head++
-	for n < slice && rel.next != nil {
-		turn[n], rel.next = rel.next, rel.next.Next()
-		n++
-	}
+	n = rel.takeSlice(turn)
 	if rel.next != nil {
 		r.queue = append(r.queue, rel)
 	}
@@ -121,6 +159,24 @@ func (r *releaser) take(turn *[slice]*channels.Waiter) (rel *release, n int) {
 		r.head = 0
 	}
 	return rel, n
+}
+
+// takeSlice takes the first holds off a release. The caller holds releaser.mu, or
+// has not queued it.
+func (r *release) takeSlice(turn *[slice]*channels.Waiter) (n int) {
+	for n < slice && r.next != nil {
+		turn[n], r.next = r.next, r.next.Next()
+		n++
+	}
+	return n
+}
+
+func (r *releaser) answerAll(rel *release, turn []*channels.Waiter) {
+	for _, w := range turn {
+		r.answer(w.Owner.(*hold), rel)
+	}
+	rel.answered(len(turn))
+	r.pending.Add(-len(turn))
 }
 
 // answer is one of the recovery boundaries: a panic costs its own client the
