@@ -23,6 +23,7 @@ func (h *Hub) appendAndClaim(s *shard, hash uint64, m *Message) (e *entry, first
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e = s.entryOf(m.Channel, hash)
+	m.Channel = e.name // one string for all messages of the channel
 	m.at = h.clock()
 	h.expireLocked(s, e, m.at)
 	m.Number = h.counter.Add(1)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/valyala/fasthttp"
@@ -13,16 +14,16 @@ import (
 
 // A guard decides who may use the internal listener.
 type guard struct {
-	token string
-	hosts []string
+	token string                 // static
+	hosts []string               // static, lower case
+	known atomic.Pointer[string] // the Host header admitted last: publishers send the same again and again
 }
 
-func newGuard(o InternalOptions) guard {
-	g := guard{token: o.Token}
+func (g *guard) init(o InternalOptions) {
+	g.token = o.Token
 	for _, h := range o.Hosts {
 		g.hosts = append(g.hosts, strings.ToLower(h))
 	}
-	return g
 }
 
 // admit answers with a problem, and reports false, if the request may not pass.
@@ -56,22 +57,35 @@ func (g *guard) admitLocal(ctx *fasthttp.RequestCtx) bool {
 	case len(h.Peek("Origin")) > 0 || string(h.Peek("Sec-Fetch-Site")) == "cross-site":
 		problem(ctx, fasthttp.StatusForbidden, "the internal listener takes no requests from web pages; set internal.token, and send it, if it should")
 		return false
-	case !g.knowsHost(ctx):
+	case !g.admitsHost(ctx):
 		problem(ctx, fasthttp.StatusForbidden, "the Host header names neither an IP address nor localhost nor a host of internal.listen; use one of these, or set internal.token")
 		return false
 	}
 	return true
 }
 
-// knowsHost is the defence against DNS names that were made to point here.
-func (g *guard) knowsHost(ctx *fasthttp.RequestCtx) bool {
+// admitsHost is the defence against DNS names that were made to point here.
+func (g *guard) admitsHost(ctx *fasthttp.RequestCtx) bool {
+	host := ctx.Request.Header.Host()
+	if known := g.known.Load(); known != nil && string(host) == *known {
+		return true
+	}
 	if ctx.LocalAddr().Network() == "unix" {
 		return true // no browser gets there
 	}
-	host := strings.ToLower(string(ctx.Request.Header.Host()))
-	if host == "" && !ctx.Request.Header.IsHTTP11() {
+	if len(host) == 0 && !ctx.Request.Header.IsHTTP11() {
 		return true // nor does any speak HTTP/1.0
 	}
+	name := string(host)
+	if !g.knows(strings.ToLower(name)) {
+		return false
+	}
+	g.known.Store(&name)
+	return true
+}
+
+// knows tells whether no name server can say where the host is.
+func (g *guard) knows(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

@@ -156,9 +156,13 @@ func writeJSON(ctx *fasthttp.RequestCtx, v any) {
 	if err != nil {
 		panic(err)
 	}
+	jsonHead(ctx)
+	ctx.Response.SetBody(append(b, '\n'))
+}
+
+func jsonHead(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentType("application/json")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
-	ctx.Response.SetBody(append(b, '\n'))
 }
 
 // InternalHosts are the host names of listener addresses, for

@@ -61,11 +61,7 @@ func newPayload(contentType string, body []byte) (*payload, error) {
 		return nil, errLongMedia
 	}
 	p := &payload{body: body, contentType: contentType}
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		media, _, _ = strings.Cut(contentType, ";")
-		media = strings.ToLower(strings.TrimSpace(media))
-	}
+	media := mediaOf(contentType)
 	switch {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		if !utf8.Valid(body) || !json.Valid(body) {
@@ -85,6 +81,41 @@ func newPayload(contentType string, body []byte) (*payload, error) {
 		p.kind, p.plain = text, media == "text/plain"
 	}
 	return p, nil
+}
+
+// usualTypes are the Content-Types of most messages, with what they say without
+// parameters. So they are neither parsed nor kept once for each message.
+var usualTypes = map[string]usualType{}
+
+type usualType struct{ contentType, media string }
+
+func init() {
+	for _, media := range []string{"application/json", "text/plain", "text/html", formType, octetStream} {
+		for _, parameter := range []string{"", "; charset=utf-8", ";charset=utf-8", "; charset=UTF-8", ";charset=UTF-8"} {
+			usualTypes[media+parameter] = usualType{media + parameter, media}
+		}
+	}
+}
+
+// typeOf is a Content-Type as a string.
+func typeOf(header []byte) string {
+	if usual, ok := usualTypes[string(header)]; ok {
+		return usual.contentType
+	}
+	return string(header)
+}
+
+// mediaOf is a Content-Type without parameters, in lower case.
+func mediaOf(contentType string) string {
+	if usual, ok := usualTypes[contentType]; ok {
+		return usual.media
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		media, _, _ = strings.Cut(contentType, ";")
+		media = strings.ToLower(strings.TrimSpace(media))
+	}
+	return media
 }
 
 // maxDepth of published JSON. An answer nests it in its own, and readers have

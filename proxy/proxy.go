@@ -78,7 +78,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	p.held.limit = o.GRIP.HeldBytes
 	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
-	p.auth = newGuard(o.Internal)
+	p.auth.init(o.Internal)
 	o.History.Receiver = p
 	p.hub = channels.New(o.History)
 	p.lot = o.NewLot(park.Options{Event: p.event, MaxConns: o.MaxConns, Refusal: refusal()})

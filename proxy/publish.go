@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"crypto/sha256"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -32,7 +33,7 @@ func (p *Proxy) publishOne(ctx *fasthttp.RequestCtx, channel string) {
 		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the message has %d bytes, at most %d are allowed (publish.max_bytes)", len(body), p.opts.Publish.MaxBytes)
 		return
 	}
-	contentType := string(ctx.Request.Header.ContentType())
+	contentType := typeOf(ctx.Request.Header.ContentType())
 	load, err := newPayload(contentType, bytes.Clone(body))
 	if err != nil {
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
@@ -41,7 +42,7 @@ func (p *Proxy) publishOne(ctx *fasthttp.RequestCtx, channel string) {
 	it := nativeItem(channel, "", load)
 	keys := ctx.Request.Header.PeekAll("Idempotency-Key")
 	if len(keys) == 0 {
-		writeJSON(ctx, p.published(channel, p.heard(it, p.hub.Publish(it))))
+		p.writePublished(ctx, channel, p.heard(it, p.hub.Publish(it)))
 		return
 	}
 	if len(keys) > 1 || len(keys[0]) == 0 || len(keys[0]) > 255 {
@@ -56,7 +57,23 @@ func (p *Proxy) publishOne(ctx *fasthttp.RequestCtx, channel string) {
 	if !repeated {
 		p.heard(it, r)
 	}
-	writeJSON(ctx, p.published(channel, r))
+	p.writePublished(ctx, channel, r)
+}
+
+// writePublished is writeJSON for the answer to one message, which is most of what
+// the internal listener writes.
+func (p *Proxy) writePublished(ctx *fasthttp.RequestCtx, channel string, r channels.Result) {
+	scratch := scratches.Get().(*[]byte)
+	defer giveScratch(scratch)
+	b := append((*scratch)[:0], `{"channel":`...)
+	b = appendString(b, channel)
+	b = append(b, `,"id":"`...)
+	b = p.hub.Cursor(r.Number).AppendToken(b)
+	b = append(b, `","released":`...)
+	b = strconv.AppendInt(b, int64(r.Released), 10)
+	*scratch = append(b, "}\n"...)
+	jsonHead(ctx)
+	ctx.Response.SetBody(*scratch)
 }
 
 // nativeItem is a message for native polls and, as it is, for GRIP holds.

@@ -74,7 +74,8 @@ func signed(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaim
 
 func TestGuardToken(t *testing.T) {
 	const secret = "a secret of some length, as it should be"
-	g := newGuard(InternalOptions{Token: secret})
+	var g guard
+	g.init(InternalOptions{Token: secret})
 	now := time.Now()
 	exp := jwt.MapClaims{"iss": "app", "exp": now.Add(time.Hour).Unix()}
 	valid := signed(t, jwt.SigningMethodHS256, []byte(secret), exp)
@@ -124,7 +125,8 @@ func (unixConn) LocalAddr() net.Addr  { return &net.UnixAddr{Name: "/run/x", Net
 func (unixConn) RemoteAddr() net.Addr { return &net.UnixAddr{Net: "unix"} }
 
 func TestGuardWithoutToken(t *testing.T) {
-	g := newGuard(InternalOptions{Hosts: InternalHosts([]string{"127.0.0.1:1", "Events.Internal:5561", "unix:/run/x:1", "unix:/run/x"})})
+	var g guard
+	g.init(InternalOptions{Hosts: InternalHosts([]string{"127.0.0.1:1", "Events.Internal:5561", "unix:/run/x:1", "unix:/run/x"})})
 	for _, tc := range []struct {
 		host, field, value string
 		unix, ok           bool
