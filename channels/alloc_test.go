@@ -22,7 +22,7 @@ func TestNoAllocationPerWaiter(t *testing.T) {
 			at := h.Position()
 			for i := range ws {
 				h.Prepare(&ws[i], &q, at)
-				if !h.Park(&ws[i]) {
+				if !h.Park(&ws[i], q.Channels) {
 					t.Fatal("not parked")
 				}
 			}
@@ -53,12 +53,12 @@ func TestAllocations(t *testing.T) {
 	}{
 		"park on three, publish": {1, func() {
 			h.Prepare(&w, &q, h.Position())
-			h.Park(&w)
+			h.Park(&w, q.Channels)
 			h.Publish(channels.Item{Channel: "b"})
 		}},
 		"park on three, deadline": {1, func() {
 			gen := h.Prepare(&w, &q, h.Position())
-			h.Park(&w)
+			h.Park(&w, q.Channels)
 			h.End(&w, gen, channels.ByDeadline)
 			h.Free(&w)
 		}},

@@ -97,7 +97,7 @@ func BenchmarkParkAndPublish(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				h.Prepare(&w, &q, h.Position())
-				if !h.Park(&w) {
+				if !h.Park(&w, q.Channels) {
 					b.Fatal("not parked")
 				}
 				h.Publish(channels.Item{Channel: "a", Size: 100})
@@ -122,7 +122,7 @@ func BenchmarkFanOut(b *testing.B) {
 				at := h.Position()
 				for i := range ws {
 					h.Prepare(&ws[i], &q, at)
-					if !h.Park(&ws[i]) {
+					if !h.Park(&ws[i], q.Channels) {
 						b.Fatal("not parked")
 					}
 				}
@@ -189,7 +189,7 @@ func BenchmarkParallel(b *testing.B) {
 		q := channels.Query{Channels: []string{name}}
 		for pb.Next() {
 			h.Prepare(&w, &q, h.Position())
-			if !h.Park(&w) {
+			if !h.Park(&w, q.Channels) {
 				b.Error("not parked")
 			}
 			h.Publish(channels.Item{Channel: name, Size: 100})

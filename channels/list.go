@@ -38,7 +38,7 @@ func (e *entry) info(now int64) Info {
 		i.Last = m.Number
 	}
 	if e.waiting > 0 {
-		i.OldestWaiter = time.Duration(now - e.waiters.next.waiter.parkedAt)
+		i.OldestWaiter = time.Duration(uint32(now/int64(time.Millisecond))-e.waiters.next.waiter.parkedAt) * time.Millisecond
 	}
 	return i
 }

@@ -60,7 +60,7 @@ func parkAll(b *testing.B, h *channels.Hub, n int, names []string) []channels.Wa
 		k := i % len(names)
 		q := channels.Query{Channels: names[k : k+1]}
 		h.Prepare(&ws[i], &q, h.Position())
-		if !h.Park(&ws[i]) {
+		if !h.Park(&ws[i], q.Channels) {
 			b.Fatal("not parked")
 		}
 	}

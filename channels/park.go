@@ -1,6 +1,9 @@
 package channels
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Prepare makes a free waiter ready to be parked on the query's channels, of
 // which everything up to the position after has been seen: the cursor of a look
@@ -11,16 +14,17 @@ func (h *Hub) Prepare(w *Waiter, q *Query, after uint64) uint32 {
 	if state != free || len(q.Channels) == 0 {
 		panic("channels: Prepare needs a free waiter and a channel")
 	}
-	w.names, w.after, w.accepts = q.Channels, after, q.accepts()
+	w.after, w.accepts = after, q.accepts()
 	w.maxMessages, w.maxBytes = bound32(q.MaxMessages), bound32(q.MaxBytes)
-	w.parkedAt = h.clock()
+	w.parkedAt = uint32(h.clock() / int64(time.Millisecond))
 	switch n := len(q.Channels); {
 	case n == 1:
-		w.links = w.one[:]
-	case cap(w.links) >= n:
-		w.links = w.links[:n]
+		w.several = nil
+	case w.several != nil && cap(*w.several) >= n: // of its last wait
+		*w.several = (*w.several)[:n]
 	default:
-		w.links = make([]link, n)
+		several := make([]link, n)
+		w.several = &several
 	}
 	gen = max(1, gen+1)
 	h.stats.accepted.Add(1)
@@ -36,34 +40,30 @@ func bound32(n int) int32 {
 	return int32(max(0, n))
 }
 
-// Park parks a prepared waiter. True: it is parked, and somebody else ends it;
-// the waiter may be somebody else's already. False: there is something to tell,
-// or End or Drain came first; the waiter is claimed for the caller, in no list,
-// and its Ending says what there is.
-func (h *Hub) Park(w *Waiter) bool {
+// Park parks a prepared waiter on the channels that it was prepared for. True: it
+// is parked, and somebody else ends it; the waiter may be somebody else's already.
+// False: there is something to tell, or End or Drain came first; the waiter is
+// claimed for the caller, in no list, and its Ending says what there is.
+func (h *Hub) Park(w *Waiter, names []string) bool {
 	gen := w.Generation()
-	for i := range w.links {
-		if !h.linkOne(w, i) {
-			return h.unpark(w)
+	for i := range w.links() {
+		if !h.linkOne(w, i, names[i]) {
+			return h.unpark(w, names)
 		}
 		if h.afterLink != nil {
 			h.afterLink(w, i)
 		}
 	}
-	names := w.names
-	w.names = nil // before the step: the waiter is not ours after it
 	if w.word.CompareAndSwap(pack(gen, 0, parking), pack(gen, 0, parked)) {
 		return true
 	}
-	w.names = names
-	return h.unpark(w)
+	return h.unpark(w, names)
 }
 
 // linkOne links the waiter to one channel, if nothing came there since its
 // cursor: a look and a link under one lock, so that whoever publishes after it
 // finds the waiter in the list. It reports false when parking is over.
-func (h *Hub) linkOne(w *Waiter, i int) bool {
-	name := w.names[i]
+func (h *Hub) linkOne(w *Waiter, i int, name string) bool {
 	s, hash := h.shardOf(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func (h *Hub) linkOne(w *Waiter, i int) bool {
 		s.settle(e)
 		return false
 	}
-	l := &w.links[i]
+	l := &w.links()[i]
 	l.waiter, l.entry = w, e
 	e.link(l)
 	return true
@@ -95,7 +95,7 @@ func (h *Hub) newsLocked(e *entry, w *Waiter) bool {
 
 // unpark ends a parking that did not come to be: the parker claims its own
 // waiter, whether it was woken or not, unlinks it and looks again.
-func (h *Hub) unpark(w *Waiter) bool {
+func (h *Hub) unpark(w *Waiter, names []string) bool {
 	for {
 		word := w.word.Load()
 		gen, reason, _ := unpack(word)
@@ -103,7 +103,7 @@ func (h *Hub) unpark(w *Waiter) bool {
 			reason = ByMessage
 		}
 		if w.word.CompareAndSwap(word, pack(gen, reason, claimed)) {
-			h.finish(w, reason, h.counter.Load(), nil, nil)
+			h.finish(w, finishing{why: reason, upTo: h.counter.Load(), names: names})
 			h.stats.ended[reason].Add(1)
 			return false
 		}
@@ -118,7 +118,7 @@ func (h *Hub) End(w *Waiter, gen uint32, why Reason) bool {
 	if gen == 0 || !w.claim(gen, why) {
 		return false
 	}
-	h.finish(w, why, h.counter.Load(), nil, nil)
+	h.finish(w, finishing{why: why, upTo: h.counter.Load()})
 	h.stats.ended[why].Add(1)
 	return true
 }
@@ -129,30 +129,43 @@ func (h *Hub) Free(w *Waiter) {
 	if state != claimed {
 		panic("channels: Free needs a claimed waiter")
 	}
-	for i := range w.links {
-		if w.links[i].linked() { // unlinked under a lock that finish took after: no race
+	links := w.links()
+	for i := range links {
+		if links[i].linked() { // unlinked under a lock that finish took after: no race
 			panic("channels: a waiter that is still in a list was freed")
 		}
-		w.links[i].entry = nil
+		links[i].entry = nil
 	}
-	w.names, w.next, w.single, w.ending = nil, nil, nil, nil
+	w.next, w.single, w.ending = nil, nil, nil
 	w.word.Store(pack(gen, 0, free))
 }
 
-// finish unlinks a claimed waiter and takes the look that every ending is. own
-// is the entry whose publisher claimed the waiter and unlinked it there, if any,
-// and m what was published; upTo is m's number, or the hub's counter read before
-// the call. No lock is held.
-func (h *Hub) finish(w *Waiter, why Reason, upTo uint64, own *entry, m *Message) {
-	if m != nil && len(w.links) == 1 {
+// A finishing says how claimed waiters came to their end.
+type finishing struct {
+	why   Reason
+	upTo  uint64   // number of message, or the hub's counter read before
+	own   *entry   // whose publisher claimed the waiters and unlinked them there; nil: nobody's
+	m     *Message // what was published; nil: nothing
+	names []string // of the channels, of which parking has not linked all; nil: it has
+}
+
+// finish unlinks a claimed waiter and takes the look that every ending is. No lock
+// is held.
+func (h *Hub) finish(w *Waiter, f finishing) {
+	m, own := f.m, f.own
+	if m != nil && w.several == nil {
 		w.single = m // I4: its one channel has nothing else above its cursor
 		return
 	}
-	l := look{hub: h, accepts: w.accepts, after: w.after, upTo: upTo,
+	l := look{hub: h, accepts: w.accepts, after: w.after, upTo: f.upTo,
 		maxMessages: int(w.maxMessages), maxBytes: int(w.maxBytes)}
-	for i := range w.links {
-		if e := w.links[i].entry; own == nil || e != own {
-			h.leave(w, i, &l)
+	links := w.links()
+	for i := range links {
+		switch e := links[i].entry; {
+		case e == nil: // not linked yet when parking ended
+			l.channel(f.names[i])
+		case e != own:
+			leave(&links[i], &l)
 		}
 	}
 	if m != nil && l.found == nil && l.gaps == nil {
@@ -163,10 +176,10 @@ func (h *Hub) finish(w *Waiter, why Reason, upTo uint64, own *entry, m *Message)
 		l.found = append(l.found, m)
 		l.channels++
 	} else if own != nil { // deleted
-		l.gaps, l.lost = append(l.gaps, own.name), upTo
+		l.gaps, l.lost = append(l.gaps, own.name), f.upTo
 	}
 	ending := l.done()
-	ending.Reason = why
+	ending.Reason = f.why
 	if len(ending.Gaps) > 0 {
 		h.stats.gaps.Add(1)
 	}
@@ -176,17 +189,13 @@ func (h *Hub) finish(w *Waiter, why Reason, upTo uint64, own *entry, m *Message)
 // leave unlinks a claimed waiter from one of its channels and looks there. The
 // entry may have been removed from the shard, and another have come in its
 // place, if somebody else unlinked the waiter before.
-func (h *Hub) leave(w *Waiter, i int, l *look) {
-	e := w.links[i].entry
-	if e == nil { // not linked yet when parking ended
-		l.channel(w.names[i])
-		return
-	}
+func leave(k *link, l *look) {
+	e := k.entry
 	s := e.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.links[i].linked() {
-		e.unlink(&w.links[i])
+	if k.linked() {
+		e.unlink(k)
 	}
 	now := e
 	if e.dead {

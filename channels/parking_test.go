@@ -99,7 +99,7 @@ func TestInTheMiddleOfParking(t *testing.T) {
 						}
 						links++
 					})
-					if h.Park(w) {
+					if h.Park(w, channels) {
 						t.Fatal("parked")
 					}
 					why := a.why
@@ -148,7 +148,7 @@ func parkOn(t *testing.T, h *Hub, names ...string) (*Waiter, uint32) {
 	t.Helper()
 	w := &Waiter{}
 	gen := h.Prepare(w, &Query{Channels: names}, 0)
-	if !h.Park(w) {
+	if !h.Park(w, names) {
 		t.Fatal("not parked")
 	}
 	return w, gen
@@ -169,7 +169,7 @@ func TestGenerationWraps(t *testing.T) {
 	h := New(Options{Receiver: &receiver{}})
 	w := &Waiter{}
 	w.word.Store(pack(1<<32-1, 0, free))
-	if gen := h.Prepare(w, &Query{Channels: []string{"a"}}, 0); gen != 1 || !h.Park(w) {
+	if gen := h.Prepare(w, &Query{Channels: []string{"a"}}, 0); gen != 1 || !h.Park(w, []string{"a"}) {
 		t.Errorf("generation %d", gen)
 	}
 	if !h.End(w, 1, ByGone) {

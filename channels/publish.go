@@ -61,8 +61,9 @@ func (h *Hub) hand(b Batch, own *entry, upTo uint64) {
 	if b.Len == 0 {
 		return
 	}
+	f := finishing{why: b.Reason, upTo: upTo, own: own, m: b.Message}
 	for w := b.First; w != nil; w = w.next {
-		h.finish(w, b.Reason, upTo, own, b.Message)
+		h.finish(w, f)
 	}
 	h.stats.ended[b.Reason].Add(uint64(b.Len))
 	h.options.Receiver.Released(b)

@@ -85,8 +85,9 @@ func TestLeaveAnEntryThatIsGone(t *testing.T) {
 		var w2 *Waiter
 		if again {
 			w2 = &Waiter{}
-			h.Prepare(w2, &Query{Channels: []string{b}}, 2)
-			if !h.Park(w2) {
+			q2 := &Query{Channels: []string{b}}
+			h.Prepare(w2, q2, 2)
+			if !h.Park(w2, q2.Channels) {
 				t.Fatal("not parked")
 			}
 		}
@@ -119,7 +120,7 @@ func TestLeaveForTheNextEntry(t *testing.T) {
 	h.Publish(Item{Channel: "b"}) // 1: unlinks w
 	h.Delete("b")                 // 2: and the entry goes
 	h.Publish(Item{Channel: "b"}) // 3: in another one
-	h.finish(w, ByDeadline, h.counter.Load(), nil, nil)
+	h.finish(w, finishing{why: ByDeadline, upTo: h.counter.Load()})
 	h.stats.ended[ByDeadline].Add(1)
 	wantEnding(t, h, w, ByDeadline, 3, []string{"b"}, 3)
 }

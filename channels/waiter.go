@@ -28,20 +28,28 @@ type Waiter struct {
 
 	word atomic.Uint64 // generation<<32 | reason<<8 | state
 
-	// Static from Prepare to Free.
-	after       uint64 // cursor
-	parkedAt    int64  // hub clock, ns
-	links       []link // one per channel; elements guarded by their shards' locks
-	one         [1]link
+	// Static from Prepare to Free; the links themselves are guarded by their
+	// shards' locks.
+	after       uint64  // cursor
+	one         [1]link // to its channel, if that is the only one
+	several     *[]link // one for each channel, else nil
+	parkedAt    uint32  // hub clock, ms; wraps around after 49 days
 	maxBytes    int32
 	maxMessages int32
 	accepts     Forms
-	names       []string // of the channels, until parked; the parker's
 
 	// Owned by the claimant.
 	next   *Waiter  // its private list
 	single *Message // the one message that ended the wait, and nothing else
 	ending *Ending  // else how it ended
+}
+
+// links are the waiter's, one for each channel.
+func (w *Waiter) links() []link {
+	if w.several != nil {
+		return *w.several
+	}
+	return w.one[:]
 }
 
 // A link is a waiter's place in the list of one channel. Guarded by the lock of

@@ -99,7 +99,7 @@ func TestResumeIsByIndex(t *testing.T) {
 		if cursor == kept { // and so does parking
 			x := &Waiter{}
 			gen := h.Prepare(x, q, cursor)
-			if !h.Park(x) || !h.End(x, gen, ByDeadline) {
+			if !h.Park(x, q.Channels) || !h.End(x, gen, ByDeadline) {
 				t.Error("not parked and ended")
 			}
 		}

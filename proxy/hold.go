@@ -63,12 +63,13 @@ func (a *asking) takeOver(conn park.Conn, buffered io.Reader) {
 		p.lot.Close(h.conn)
 		return
 	}
+	names := a.query.Channels
 	gen := p.hub.Prepare(&h.waiter, &a.query, a.after)
 	stay := park.Stay{Owner: h, Gen: gen, Until: a.until, Carried: carried}
 	*a = asking{} // what follows may panic, and drop must not find the hold
 	p.lot.Park(h.conn, stay)
 	askings.Put(a)
-	if !p.hub.Park(&h.waiter) {
+	if !p.hub.Park(&h.waiter, names) {
 		p.finish(h, nil)
 	}
 }

@@ -82,7 +82,7 @@ func (p *Proxy) parkHolds(t testing.TB, q *channels.Query, first park.ID, n int,
 		h := holds.Get().(*hold)
 		h.conn, h.own = first+park.ID(i), own
 		p.hub.Prepare(&h.waiter, q, p.hub.Position())
-		if !p.hub.Park(&h.waiter) {
+		if !p.hub.Park(&h.waiter, q.Channels) {
 			t.Fatal("not parked")
 		}
 	}

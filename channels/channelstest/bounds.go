@@ -87,8 +87,8 @@ var memory = []scenario{
 			for j := range holds {
 				w := &holds[j]
 				q.Channels = made("park", i*together+j)
-				w.gen = s.Prepare(&w.Waiter, &q, 2)
-				if !s.Park(&w.Waiter) {
+				s.prepareFree(w, &q, 2)
+				if !s.Park(&w.Waiter, w.names) {
 					s.Fatal("not parked")
 				}
 			}
@@ -137,8 +137,8 @@ var memory = []scenario{
 		for i := range holds {
 			w := &holds[i]
 			q.Channels = []string{"one" + strconv.Itoa(i), "all"}
-			w.gen = s.Prepare(&w.Waiter, &q, 0)
-			if !s.Park(&w.Waiter) {
+			s.prepareFree(w, &q, 0)
+			if !s.Park(&w.Waiter, w.names) {
 				s.Fatal("not parked")
 			}
 		}

@@ -39,7 +39,7 @@ var drains = []scenario{
 		if len(seen) != len(holds) {
 			s.Errorf("%d ended, want %d", len(seen), len(holds))
 		}
-		if s.Park(&under.Waiter) {
+		if s.Park(&under.Waiter, under.names) {
 			s.Fatal("parked after the drain")
 		}
 		for _, w := range []*hold{under, s.turnedAway(1, "c0001"), s.turnedAway(1, "new", "kept")} {
@@ -72,7 +72,7 @@ var drains = []scenario{
 						started <- true
 					}
 					w := s.prepare(after(0, s.Engine, all[(i+j)%16], all[(i+j+5)%16], all[(i+j+11)%16]), 0)
-					if s.Park(&w.Waiter) {
+					if s.Park(&w.Waiter, w.names) {
 						parked.Add(1)
 					} else if e := w.Ending(); e.Reason == channels.ByDrain {
 						away.Add(1)

@@ -37,7 +37,7 @@ var endings = []scenario{
 				s.Fatal("End of a waiter that its parker has")
 			}
 			n := s.publish("elsewhere")
-			if s.Park(&w.Waiter) {
+			if s.Park(&w.Waiter, w.names) {
 				s.Fatal("parked after its end")
 			}
 			s.is(w.Ending(), n, nil)
@@ -54,7 +54,7 @@ var endings = []scenario{
 		s.End(&w.Waiter, w.gen, channels.ByDeadline)
 		s.End(&w.Waiter, w.gen, channels.ByGone) // too late
 		s.publish("b")
-		if s.Park(&w.Waiter) {
+		if s.Park(&w.Waiter, w.names) {
 			s.Fatal("parked after its end")
 		}
 		s.is(w.Ending(), 1, nil, 1)
@@ -76,9 +76,9 @@ var endings = []scenario{
 		if s.End(&w.Waiter, old, channels.ByDeadline) {
 			s.Fatal("a free waiter was ended")
 		}
-		w.gen = s.Prepare(&w.Waiter, after(0, s.Engine, "b"), 0)
+		s.prepareFree(w, after(0, s.Engine, "b"), 0)
 		s.End(&w.Waiter, old, channels.ByGone)
-		if !s.Park(&w.Waiter) {
+		if !s.Park(&w.Waiter, w.names) {
 			s.Fatal("a stale End woke the parker")
 		}
 		if s.End(&w.Waiter, old, channels.ByGone) {

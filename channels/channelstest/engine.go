@@ -12,7 +12,7 @@ import "cometproxy/channels"
 type Engine interface {
 	Look(*channels.Query) channels.Ending
 	Prepare(w *channels.Waiter, q *channels.Query, after uint64) (gen uint32)
-	Park(*channels.Waiter) bool
+	Park(w *channels.Waiter, names []string) bool
 	End(w *channels.Waiter, gen uint32, why channels.Reason) bool
 	Free(*channels.Waiter)
 	Publish(channels.Item) channels.Result

@@ -363,7 +363,7 @@ func (r *run) poll(rnd *rand.Rand, q channels.Query) answer {
 	s := r.session()
 	gen := r.engine.Prepare(&s.waiter, &q, a.after)
 	r.remember(rnd, claim{s, gen})
-	if r.engine.Park(&s.waiter) {
+	if r.engine.Park(&s.waiter, q.Channels) {
 		r.parked.Add(1)
 		d := <-s.ended
 		if d.gen != gen {

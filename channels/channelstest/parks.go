@@ -90,18 +90,18 @@ var parks = []scenario{
 			s.publish("b")
 		}
 		w := s.prepare(&channels.Query{Channels: []string{"a", "b"}, MaxMessages: 3}, 2)
-		if s.Park(&w.Waiter) {
+		if s.Park(&w.Waiter, w.names) {
 			s.Fatal("parked")
 		}
 		s.is(w.Ending(), 5, nil, 3, 4, 5)
 		w = s.prepare(&channels.Query{Channels: []string{"a", "b"}, MaxMessages: math.MaxInt, MaxBytes: math.MaxInt}, 2)
-		if s.Park(&w.Waiter) {
+		if s.Park(&w.Waiter, w.names) {
 			s.Fatal("parked")
 		}
 		s.is(w.Ending(), 10, nil, 3, 4, 5, 6, 7, 8, 9, 10)
 		large := int64(1<<32 + 1) // where int has 64 bits
 		w = s.prepare(&channels.Query{Channels: []string{"a", "b"}, MaxMessages: int(large), MaxBytes: int(large)}, 2)
-		if s.Park(&w.Waiter) {
+		if s.Park(&w.Waiter, w.names) {
 			s.Fatal("parked")
 		}
 		s.is(w.Ending(), 10, nil, 3, 4, 5, 6, 7, 8, 9, 10)
@@ -129,13 +129,13 @@ var parks = []scenario{
 		gens := map[uint32]bool{}
 		for i, names := range [][]string{{"a"}, {"a", "b", "c"}, {"b"}, {"c", "d"}, {"d", "a", "b", "c"}, {"a"}} {
 			if i > 0 {
-				w.gen = s.Prepare(&w.Waiter, after(0, s.Engine, names...), s.Position())
+				s.prepareFree(w, after(0, s.Engine, names...), s.Position())
 			}
 			if gens[w.gen] || w.gen == 0 || w.gen != w.Generation() {
 				s.Fatalf("generation %d, had %v", w.gen, gens)
 			}
 			gens[w.gen] = true
-			if !s.Park(&w.Waiter) {
+			if !s.Park(&w.Waiter, w.names) {
 				s.Fatal("not parked")
 			}
 			n := s.publish("a")
@@ -158,17 +158,17 @@ var parks = []scenario{
 		s.publish("d") // 1
 		s.publish("a") // 2: no business of the next wait
 		for _, names := range [][]string{{"d", "e", "f"}, {"e", "d", "f"}, {"d"}, {"d", "e"}} {
-			w.gen = s.Prepare(&w.Waiter, after(0, s.Engine, names...), 0)
-			if s.Park(&w.Waiter) {
+			s.prepareFree(w, after(0, s.Engine, names...), 0)
+			if s.Park(&w.Waiter, w.names) {
 				s.Fatal("parked")
 			}
 			s.is(w.Ending(), 2, nil, 1)
 			s.Free(&w.Waiter)
 		}
 		for _, why := range []channels.Reason{channels.ByGone, channels.ByDeadline} { // ended before any link
-			w.gen = s.Prepare(&w.Waiter, after(0, s.Engine, "e", "f"), 2)
+			s.prepareFree(w, after(0, s.Engine, "e", "f"), 2)
 			s.End(&w.Waiter, w.gen, why)
-			if s.Park(&w.Waiter) {
+			if s.Park(&w.Waiter, w.names) {
 				s.Fatal("parked")
 			}
 			s.is(w.Ending(), 2, nil)

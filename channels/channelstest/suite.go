@@ -73,7 +73,8 @@ type stage struct {
 // A hold is a waiter of a scenario.
 type hold struct {
 	channels.Waiter
-	gen uint32
+	gen   uint32
+	names []string // of its channels
 }
 
 // A batch is what one call of Released brought.
@@ -148,8 +149,14 @@ func (s *stage) look(number uint64, names ...string) channels.Ending {
 func (s *stage) prepare(q *channels.Query, number uint64) *hold {
 	w := &hold{}
 	w.Owner = w
-	w.gen = s.Prepare(&w.Waiter, q, number)
+	s.prepareFree(w, q, number)
 	return w
+}
+
+// prepareFree prepares a waiter that was freed, or is new.
+func (s *stage) prepareFree(w *hold, q *channels.Query, number uint64) {
+	w.names = q.Channels
+	w.gen = s.Engine.Prepare(&w.Waiter, q, number)
 }
 
 // park parks a new waiter, which must find nothing.
@@ -161,7 +168,7 @@ func (s *stage) park(number uint64, names ...string) *hold {
 func (s *stage) parkQuery(q *channels.Query, number uint64) *hold {
 	s.Helper()
 	w := s.prepare(q, number)
-	if !s.Park(&w.Waiter) {
+	if !s.Park(&w.Waiter, w.names) {
 		s.Fatalf("not parked after %d on %q: %+v", number, q.Channels, w.Ending())
 	}
 	return w
@@ -171,7 +178,7 @@ func (s *stage) parkQuery(q *channels.Query, number uint64) *hold {
 func (s *stage) turnedAway(number uint64, names ...string) *hold {
 	s.Helper()
 	w := s.prepare(after(number, s.Engine, names...), number)
-	if s.Park(&w.Waiter) {
+	if s.Park(&w.Waiter, w.names) {
 		s.Fatalf("parked after %d on %q", number, names)
 	}
 	return w
