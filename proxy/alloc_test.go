@@ -14,7 +14,7 @@ import (
 // the copying.
 func TestReleaseAllocations(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // or the pools are emptied
-	for name, own := range map[string][]byte{"native": nil, "with own lines": []byte("X-Own: 1\r\n")} {
+	for name, own := range map[string]*lines{"native": nil, "with own lines": {[]byte("X-Own: 1\r\n")}} {
 		cost := func(waiters int) float64 {
 			p, _ := releasing()
 			q := &channels.Query{Channels: []string{"a"}}

@@ -30,11 +30,8 @@ type answer struct {
 	split int // where the own lines go
 }
 
-// with is the answer with lines of its own, in scratch if there are any.
+// with is the answer with lines of its own, in scratch.
 func (a *answer) with(own, scratch []byte) []byte {
-	if len(own) == 0 {
-		return a.bytes
-	}
 	scratch = append(scratch[:0], a.bytes[:a.split]...)
 	scratch = append(scratch, own...)
 	return append(scratch, a.bytes[a.split:]...)

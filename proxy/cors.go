@@ -15,14 +15,25 @@ const (
 // cors has the header lines of one route's answers ready, by origin.
 // https://fetch.spec.whatwg.org/#http-cors-protocol
 type cors struct {
-	lines     map[string][]byte // origin, lower case -> header lines of an answer to it
-	any       []byte            // to every other origin; nil: it may not read
-	varies    []byte            // to nobody in particular
+	lines     map[string]*lines // origin, lower case -> header lines of an answer to it
+	any       *lines            // to every other origin; nil: it may not read
+	varies    *lines            // to nobody in particular; may be nil
 	preflight []byte            // further lines of an answer to a preflight request
 }
 
+// lines are header lines, each ending in CRLF. They never change, and all answers
+// that have them share them; nil is none.
+type lines struct{ text []byte }
+
+func (l *lines) bytes() []byte {
+	if l == nil {
+		return nil
+	}
+	return l.text
+}
+
 func newCORS(o *CORS) *cors {
-	c := &cors{lines: make(map[string][]byte), varies: []byte("Vary: Origin\r\n")}
+	c := &cors{lines: make(map[string]*lines), varies: &lines{[]byte("Vary: Origin\r\n")}}
 	credentials := ""
 	if o.Credentials {
 		credentials = "Access-Control-Allow-Credentials: true\r\n"
@@ -31,10 +42,10 @@ func newCORS(o *CORS) *cors {
 		line := []byte("Access-Control-Allow-Origin: " + origin + "\r\n" + credentials +
 			"Access-Control-Expose-Headers: " + corsExposed + "\r\n")
 		if origin == "*" {
-			c.any, c.varies = line, nil
+			c.any, c.varies = &lines{line}, nil
 			continue
 		}
-		c.lines[strings.ToLower(origin)] = append(line, "Vary: Origin\r\n"...)
+		c.lines[strings.ToLower(origin)] = &lines{append(line, "Vary: Origin\r\n"...)}
 	}
 	c.preflight = fmt.Appendf(nil, "Access-Control-Allow-Methods: GET, HEAD\r\nAccess-Control-Allow-Headers: %s\r\n", corsAllowed)
 	if o.MaxAge > 0 {
@@ -44,8 +55,8 @@ func newCORS(o *CORS) *cors {
 }
 
 // answer returns the header lines for an answer to a request with this Origin
-// header. The slice is shared: read only.
-func (c *cors) answer(origin []byte) []byte {
+// header.
+func (c *cors) answer(origin []byte) *lines {
 	if c == nil {
 		return nil
 	}

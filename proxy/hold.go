@@ -16,7 +16,7 @@ import (
 // parked client, so it holds nothing that is not needed at the end.
 type hold struct {
 	waiter channels.Waiter
-	own    []byte      // header lines of this answer alone; may be shared, read only
+	own    *lines      // that answers to others do not have
 	held   *heldAnswer // of a GRIP hold, one of Proxy.held; nil: a native poll
 	conn   park.ID
 	shape  shape
@@ -129,14 +129,14 @@ func (p *Proxy) finish(h *hold, shared *release) {
 }
 
 // send writes an answer with a hold's own lines in it.
-func (p *Proxy) send(conn park.ID, a *answer, own []byte, s shape) {
-	if len(own) == 0 {
+func (p *Proxy) send(conn park.ID, a *answer, own *lines, s shape) {
+	if own == nil {
 		p.lot.Answer(conn, a.bytes, s&shapeClose != 0)
 		return
 	}
 	scratch := scratches.Get().(*[]byte)
 	defer giveScratch(scratch)
-	*scratch = a.with(own, *scratch)
+	*scratch = a.with(own.text, *scratch)
 	p.lot.Answer(conn, *scratch, s&shapeClose != 0)
 }
 

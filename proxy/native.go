@@ -18,7 +18,7 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	c := m.Route.Value.(*target).cors
 	req := &ctx.Request.Header
 	head := readPollHead(req)
-	addLines(&ctx.Response.Header, c.answer(head.origin))
+	addLines(&ctx.Response.Header, c.answer(head.origin).bytes())
 	if n := req.ContentLength(); n > 0 || n == -1 {
 		// Not read, and never to be taken for the next request.
 		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one, or publish by POST /channels/CHANNEL to the internal listener")
@@ -112,10 +112,10 @@ func shapeOf(ctx *fasthttp.RequestCtx, raw bool) (s shape) {
 
 // ownLines are the header lines of one hold's answer. Without a preference they
 // are the route's, shared by all.
-func ownLines(cors []byte, r *poll.Request) []byte {
+func ownLines(cors *lines, r *poll.Request) *lines {
 	if !r.PreferApplied {
 		return cors
 	}
 	own := append([]byte("Preference-Applied: "), r.PreferenceApplied()...)
-	return append(append(own, "\r\n"...), cors...)
+	return &lines{append(append(own, "\r\n"...), cors.bytes()...)}
 }

@@ -149,7 +149,7 @@ func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
 	problem(ctx, re.Status(), "%s", re.Detail)
 	if re.Route != nil {
 		c := re.Route.Value.(*target).cors
-		addLines(&ctx.Response.Header, c.answer(header(&ctx.Request.Header, "Origin")))
+		addLines(&ctx.Response.Header, c.answer(header(&ctx.Request.Header, "Origin")).bytes())
 	}
 	if n := ctx.Request.Header.ContentLength(); n > 0 || n == -1 {
 		p.refuse(ctx)

@@ -77,7 +77,7 @@ func (p *Proxy) release(workers int) {
 }
 
 // park parks holds on a channel; their connections are first and so on.
-func (p *Proxy) parkHolds(t testing.TB, q *channels.Query, first park.ID, n int, own []byte) {
+func (p *Proxy) parkHolds(t testing.TB, q *channels.Query, first park.ID, n int, own *lines) {
 	for i := range n {
 		h := holds.Get().(*hold)
 		h.conn, h.own = first+park.ID(i), own
@@ -184,7 +184,7 @@ func TestSharedAnswer(t *testing.T) {
 	p, lot := releasing()
 	lot.record = true
 	q := &channels.Query{Channels: []string{"a"}}
-	own := []byte("X-Own: 1\r\n")
+	own := &lines{[]byte("X-Own: 1\r\n")}
 	p.parkHolds(t, q, 1, 2, nil)
 	p.parkHolds(t, q, 3, 1, own)
 	p.parkHolds(t, q, 4, 1, nil)
@@ -201,7 +201,7 @@ func TestSharedAnswer(t *testing.T) {
 			break
 		}
 	}
-	if want := lot.answers[0][:i] + string(own) + lot.answers[0][i:]; lot.answers[2] != want {
+	if want := lot.answers[0][:i] + string(own.text) + lot.answers[0][i:]; lot.answers[2] != want {
 		t.Errorf("%q, want %q", lot.answers[2], want)
 	}
 }
@@ -211,7 +211,7 @@ func BenchmarkRelease(b *testing.B) {
 	for _, bench := range []struct {
 		name     string
 		channels []string
-		own      []byte
+		own      *lines
 	}{
 		{"native", []string{"a"}, nil},
 		{"cors", []string{"a"}, newCORS(&CORS{Origins: []string{"https://a.example"}}).answer([]byte("https://a.example"))},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/valyala/fasthttp"
@@ -47,7 +48,7 @@ func TestCORS(t *testing.T) {
 		{"all, null", "null", all, "Access-Control-Allow-Origin: *\r\n" + exposed, true},
 		{"all, no origin", "", all, "", false},
 	} {
-		if got := string(tc.cors.answer([]byte(tc.origin))); got != tc.want {
+		if got := string(tc.cors.answer([]byte(tc.origin)).bytes()); got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
 		}
 		if got := tc.cors.allows([]byte(tc.origin)); got != tc.allowed {
@@ -388,5 +389,12 @@ func TestDepth(t *testing.T) {
 	}
 	if _, err := newPayload("application/json", deep[1:len(deep)-1]); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSizes: there is one of these for each parked client.
+func TestSizes(t *testing.T) {
+	if size := unsafe.Sizeof(hold{}); size > 144 {
+		t.Errorf("a hold takes %d bytes; at most 144 are wanted, a size of which the runtime has slots", size)
 	}
 }
