@@ -16,7 +16,7 @@ func runChurn(args []string) error {
 	seconds := f.set.Float64("seconds", 10, "how long to measure")
 	warmUp := f.set.Duration("warm-up", 2*time.Second, "how long it goes on before")
 	publishers := f.set.Int("publishers", 32, "connections that publish; each has one message under way")
-	profile := f.set.String("profile", "", "write a CPU profile of cometproxy, taken meanwhile, to this file")
+	profile := f.profile()
 	if err := f.parse(args); err != nil {
 		return err
 	}

@@ -11,6 +11,9 @@ import (
 // wake-ups.
 const lazily = 300 * time.Microsecond
 
+// profileSeconds is how long profiles are taken of measurements that go by rounds.
+const profileSeconds = 5
+
 // A fan is what the rounds of a fan-out measured, an entry each.
 type fan struct {
 	first, median, p99, last []float64 // ms
@@ -23,6 +26,7 @@ func runFanout(args []string) error {
 	f := newFlags("fanout", 15000, 1)
 	rounds := f.set.Int("rounds", 5, "how often a message is published to each channel")
 	pause := f.set.Duration("pause", lazily, "the clients' pause between two looks at what has come; 0: they read eagerly, and the server pays their wake-ups")
+	profile := f.profile()
 	if err := f.parse(args); err != nil {
 		return err
 	}
@@ -43,12 +47,16 @@ func runFanout(args []string) error {
 		return err
 	}
 	s.report.Add("cpu_per_connect", figures.US(s.server.Usage.CPU()-before)/float64(f.clients), "us", "of the server: a new connection and its first poll")
+	done := s.server.ProfileCPU(*profile, profileSeconds)
 	var all fan
 	for range *rounds {
 		latencies = latencies[:0]
 		if err := s.fan(&all, &latencies); err != nil {
 			return err
 		}
+	}
+	if err := <-done; err != nil {
+		return err
 	}
 	all.report(&s.report)
 	return s.end()

@@ -57,6 +57,11 @@ func newFlags(verb string, clients, channels int) *common {
 	return f
 }
 
+// profile is a flag that some verbs have.
+func (f *common) profile() *string {
+	return f.set.String("profile", "", "write a CPU profile of cometproxy, taken meanwhile, to this file")
+}
+
 func (f *common) parse(args []string) error {
 	if err := f.set.Parse(args); err != nil {
 		return err

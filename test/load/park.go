@@ -11,7 +11,7 @@ import (
 
 // What cometproxy promises.
 const (
-	maxPerClient = 4608     // bytes of a parked client, after /debug/free
+	maxPerClient = 512      // bytes of a parked client, after /debug/free
 	maxLeftOver  = 30 << 20 // bytes that stay when all have left
 	leaveLimit   = 5 * time.Minute
 
@@ -28,7 +28,7 @@ type parkFlags struct {
 
 // runPark measures the memory of parked clients.
 func runPark(args []string) error {
-	f := parkFlags{common: newFlags("park", 15000, 1000)}
+	f := parkFlags{common: newFlags("park", 18000, 1)}
 	f.set.IntVar(&f.rounds, "rounds", 3, "how often a message is published to each channel and all poll again")
 	f.set.Int64Var(&f.max, "max", maxPerClient, "bytes of a parked client that cometproxy may use at most; 0: any")
 	f.set.StringVar(&f.profiles, "profiles", "", "write heap and goroutine profiles of the parked cometproxy to this directory")
@@ -90,6 +90,9 @@ func (s *session) weighParked(f parkFlags) error {
 			return err
 		}
 	}
+	if err := s.rest(); err != nil {
+		return err
+	}
 	w.perClient("unforced", w.weigh("parked", fmt.Sprintf("all parked after %d rounds", f.rounds)), "per client, as the server leaves it")
 	if err := w.free(f); err != nil {
 		return err
@@ -113,6 +116,13 @@ func (s *session) round(n, of int) error {
 		return err
 	}
 	return s.pollAll()
+}
+
+// rest waits until what the server keeps ready for a while after a storm, such as
+// threads and stacks, has gone.
+func (s *session) rest() error {
+	end := time.Now().Add(3 * time.Second)
+	return s.crowd.Run(calmLimit, func() bool { return time.Now().After(end) })
 }
 
 // free makes the server give memory back, and compares with the promise.

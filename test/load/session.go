@@ -86,7 +86,29 @@ func (s *session) park() error {
 	if err := s.server.Usage.Refresh(); err != nil {
 		return err
 	}
+	if err := s.allWait(); err != nil {
+		return err
+	}
 	return s.calm()
+}
+
+// allWait waits until the server says that all are parked, if that must be known.
+func (s *session) allWait() error {
+	if s.server.Waiting == nil {
+		return nil
+	}
+	var next time.Time
+	var failed error
+	err := s.crowd.Run(calmLimit, func() bool {
+		if time.Now().Before(next) {
+			return false
+		}
+		next = time.Now().Add(50 * time.Millisecond)
+		var n int
+		n, failed = s.server.Waiting()
+		return failed != nil || n >= s.flags.clients
+	})
+	return errors.Join(failed, err)
 }
 
 // each does something with each client, no faster than the server can take it.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-var keep = []Keep{{"cursor", "Comet-Cursor"}, {"etag", "Etag"}}
+var keep = []Keep{{Name: "cursor", Header: "Comet-Cursor"}, {Name: "etag", Header: "Etag"}}
 
 func TestParseAnswer(t *testing.T) {
 	for _, tc := range []struct {

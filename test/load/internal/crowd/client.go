@@ -204,10 +204,12 @@ func (c *Crowd) Behind() (n int) {
 // Polls tells whether a client has a poll under way.
 func (c *Crowd) Polls(i int) bool { return c.clients[i].polling }
 
-// Current tells whether a client has all there is, and polls for more.
+// Current tells whether a client has all there is, polls for more, and nothing is
+// on its way.
 func (c *Crowd) Current(i int) bool {
 	one := &c.clients[i]
-	return one.polling && one.seq == c.channels[one.channel].seq
+	at := &c.channels[one.channel]
+	return one.polling && one.seq == at.seq && at.pending == 0
 }
 
 // GiveUp declares lost what clients wait for longer than patience, and returns

@@ -57,8 +57,9 @@ type Crowd struct {
 
 // A channel is what was published to it last.
 type channel struct {
-	seq  uint32
-	sent time.Duration // when its publish was written
+	seq     uint32
+	pending int32         // publishes that are wanted or under way
+	sent    time.Duration // when its publish was written
 }
 
 // A later is something to do at a time.
@@ -97,6 +98,9 @@ func New(t *Target, o Options) (*Crowd, error) {
 			place = o.Place(i)
 		}
 		c.clients[i] = client{fd: -1, channel: int32(place)}
+		for k := range t.Keep {
+			c.clients[i].kept[k] = []byte(t.Keep[k].Start)
+		}
 	}
 	for i := range c.publishers {
 		c.publishers[i].fd = -1

@@ -16,8 +16,12 @@ type publisher struct {
 }
 
 // Publish publishes the next message of a channel, as soon as a publisher is
-// free.
-func (c *Crowd) Publish(channel int) { c.wanted.push(int32(channel)) }
+// free. Before another one is published the first must have come to somebody, or
+// its publish be over (Current): on two connections they could change places.
+func (c *Crowd) Publish(channel int) {
+	c.channels[channel].pending++
+	c.wanted.push(int32(channel))
+}
 
 // PublishSettled publishes the next message of a client's channel, as soon as
 // its poll is sure to be parked.
@@ -126,6 +130,7 @@ func (c *Crowd) readPublisher(i int) error {
 }
 
 func (c *Crowd) done(i int) {
+	c.channels[c.publishers[i].channel].pending--
 	c.publishers[i].busy = false
 	c.free = append(c.free, int32(i))
 }

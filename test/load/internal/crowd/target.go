@@ -29,8 +29,10 @@ type Target struct {
 	Settle time.Duration
 }
 
-// Keep is a header of answers whose value the next poll repeats.
-type Keep struct{ Name, Header string }
+// Keep is a header of answers whose value the next poll repeats. The first poll has
+// Start, if there is one: a position before everything that will be published, so
+// that nothing is missed by who is parked late.
+type Keep struct{ Name, Header, Start string }
 
 // browserHeaders are what Chrome 140 on Windows sends with a fetch() of the
 // same site, less Host and Cookie.

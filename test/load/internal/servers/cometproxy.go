@@ -52,7 +52,6 @@ func cometproxy(parker string) func(*Server, Options) error {
 			return err
 		}
 		s.Target.Poll = "/events/{channel}?cursor={cursor}"
-		s.Target.Keep = []crowd.Keep{{Name: "cursor", Header: "Comet-Cursor"}}
 		s.Target.Publish = "/channels/room:{channel}"
 		s.Target.PublishHeaders = []string{"Content-Type: application/json"}
 		return nil
@@ -72,7 +71,6 @@ func cometproxyGRIP(s *Server, o Options) error {
 	}
 	s.Note = "the app's own processor time is not counted"
 	s.Target.Poll = "/{channel}"
-	s.Target.Keep = []crowd.Keep{{Name: "cursor", Header: "Comet-Cursor"}}
 	s.Target.Headers = []string{"Comet-Cursor: {cursor}"}
 	gripPublish(&s.Target)
 	return s.await(listens(app))
@@ -111,7 +109,28 @@ func (s *Server) startCometproxy(o Options, parker, routes string) error {
 	s.Version = output(binary, "version")
 	s.internal, s.free = "http://"+internal, "http://"+internal+"/debug/free"
 	s.Target.Address, s.Target.PublishAddress = public, internal
-	return s.await(answers(s.internal+"/health/ready", http.StatusOK))
+	if err := s.await(answers(s.internal+"/health/ready", http.StatusOK)); err != nil {
+		return err
+	}
+	start, err := s.cursor()
+	s.Target.Keep = []crowd.Keep{{Name: "cursor", Header: cursorHeader, Start: start}}
+	return err
+}
+
+const cursorHeader = "Comet-Cursor"
+
+// cursor is cometproxy's position at this moment.
+func (s *Server) cursor() (string, error) {
+	answer, err := http.Get(s.internal + "/channels/any/messages")
+	if err != nil {
+		return "", err
+	}
+	answer.Body.Close()
+	cursor := answer.Header.Get(cursorHeader)
+	if cursor == "" {
+		return "", fmt.Errorf("cometproxy does not say where it is: %s", answer.Status)
+	}
+	return cursor, nil
 }
 
 // ErrNoParker means that a cometproxy has not the parker that is to be measured.

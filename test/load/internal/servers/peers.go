@@ -4,9 +4,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,6 +110,9 @@ http {
 			nchan_channel_id $1;
 			nchan_subscriber_first_message newest;
 		}
+		location = /status {
+			nchan_stub_status;
+		}
 		location ~ ^/pub/(\w+)$ {
 			nchan_publisher;
 			nchan_channel_id $1;
@@ -139,12 +145,39 @@ func nchan(workers int) func(*Server, Options) error {
 		s.Target.Keep = []crowd.Keep{{Name: "modified", Header: "Last-Modified"}, {Name: "etag", Header: "Etag"}}
 		s.Target.Headers = []string{"If-Modified-Since: {modified}", "If-None-Match: {etag}"}
 		s.Target.PublishHeaders = []string{"Content-Type: application/json"}
+		s.Waiting = func() (int, error) { return nchanWaiting("http://" + address + "/status") }
 		if err := s.await(listens(address)); err != nil {
 			return err
 		}
 		time.Sleep(time.Second) // the socket is there before the workers have found each other; messages are lost until then
 		return nil
 	}
+}
+
+// nchanWaiting reads the status page: how many wait, 0 while workers have still to
+// tell each other of some.
+func nchanWaiting(url string) (n int, err error) {
+	answer, err := http.Get(url)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		switch {
+		case name == "subscribers":
+			if n, err = strconv.Atoi(value); err != nil {
+				return 0, err
+			}
+		case strings.HasPrefix(name, "interprocess") && strings.Contains(name, "alerts") && value != "0":
+			return 0, nil
+		}
+	}
+	return n, nil
 }
 
 const pushpinInternal = "/usr/lib/pushpin/internal.conf"

@@ -25,6 +25,10 @@ type Server struct {
 	Target  crowd.Target
 	Usage   Usage
 
+	// Waiting counts the polls that are parked. Nil: it need not be known, for no
+	// first poll misses what is published before it is parked.
+	Waiting func() (int, error)
+
 	// What a server cannot do is not asked of it. 0: no bound.
 	MostClients int
 	MostChurn   int           // channels in churn
