@@ -25,8 +25,10 @@ lint: checkfmt vet staticcheck
 test:
 	go test ./...
 
+# The tests of the built binary run twice where there are two ways to park.
 race:
 	go test -race ./...
+	COMETPROXY_TEST_PARKER=goroutine go test -race ./test
 
 # Each fuzz target for a while: make fuzz FUZZTIME=5m
 FUZZTIME = 30s
@@ -36,7 +38,7 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# Memory of 15,000 parked clients; Linux. make load LOAD="-clients 1000"
+# Memory of 18,000 parked clients; Linux. make load LOAD="-clients 1000"
 LOAD =
 load:
 	go run ./test/load park $(LOAD)

@@ -8,10 +8,9 @@ import (
 
 // header returns the value of the first header line of that name, nil if there
 // is none. Names are kept as the client wrote them, so the server's own look-up,
-// which compares bytes, would miss some. It goes through the lines in their order,
-// for any other way the server would parse and copy all cookies.
+// which compares bytes, would miss some.
 func header(h *fasthttp.RequestHeader, name string) []byte {
-	for k, v := range h.AllInOrder() {
+	for k, v := range h.All() {
 		if equalFold(k, name) {
 			if v == nil {
 				v = []byte{}
@@ -24,7 +23,7 @@ func header(h *fasthttp.RequestHeader, name string) []byte {
 
 // headers returns the values of all header lines of that name.
 func headers(h *fasthttp.RequestHeader, name string) (values [][]byte) {
-	for k, v := range h.AllInOrder() {
+	for k, v := range h.All() {
 		if equalFold(k, name) {
 			values = append(values, v)
 		}
@@ -38,6 +37,8 @@ type pollHead struct {
 	lastEventID, prefer [][]byte
 }
 
+// readPollHead goes through the lines as they came: for any other way the HTTP
+// server would parse and copy all cookies.
 func readPollHead(h *fasthttp.RequestHeader) (p pollHead) {
 	for k, v := range h.AllInOrder() {
 		switch {

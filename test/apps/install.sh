@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the tests in this folder and in ../pushpin run, on Debian and its
-# relatives. It can be run again at any time: what is there already is left alone.
+# Installs what the tests in this folder, in ../pushpin and in ../load run, on
+# Debian and its relatives. It can be run again at any time: what is there already is left alone.
 set -eu
 
-packages="python3-django gunicorn php-cli ruby puma chromium pushpin zurl"
+packages="python3-django gunicorn php-cli ruby puma chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado"
 command -v node >/dev/null && command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""
@@ -28,5 +28,9 @@ $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-rec
 # Pushpin's own service would sit on the port of cometproxy's internal listener.
 case "$missing" in
 *pushpin*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now pushpin ;;
+esac
+# Nor is a web server wanted here.
+case "$missing" in
+*nginx*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now nginx ;;
 esac
 echo "install.sh: done"

@@ -36,6 +36,10 @@ type Server struct {
 	once   sync.Once     // the checks at the end
 }
 
+// parkerEnv names the parker of all servers whose configuration names none, so
+// that the same tests are run with each.
+const parkerEnv = "COMETPROXY_TEST_PARKER"
+
 // Config completes a configuration: what the text leaves out of [public],
 // [internal] and [log] is free ports of loopback, debug = true, and JSON.
 func Config(toml string) string {
@@ -47,6 +51,9 @@ func Config(toml string) string {
 	add("public", `listen = ["127.0.0.1:0"]`)
 	add("internal", "listen = [\"127.0.0.1:0\"]\ndebug = true")
 	add("log", `format = "json"`)
+	if parker := os.Getenv(parkerEnv); parker != "" && !strings.Contains(toml, "parker") {
+		toml = strings.Replace(toml, "[public]\n", fmt.Sprintf("[public]\nparker = %q\n", parker), 1)
+	}
 	return toml
 }
 
