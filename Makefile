@@ -1,6 +1,6 @@
 # The verbs of a change; continuous integration (.ci/run) calls the same ones.
 
-.PHONY: all build fmt checkfmt vet staticcheck lint test race fuzz bench load vuln clean
+.PHONY: all build fmt checkfmt vet staticcheck lint test race fuzz bench benchstat load vuln clean
 
 all: lint test
 
@@ -38,6 +38,13 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
+# The benchmarks of this tree beside those of another commit:
+# make benchstat BASE=main BENCH=Release COUNT=10
+BASE = HEAD~1
+benchstat: bin/benchstat
+	tools/benchstat.sh $(BASE)
+export BENCH COUNT PACKAGES BENCHTIME
+
 # Memory of 18,000 parked clients; Linux. make load LOAD="-clients 1000"
 LOAD =
 load:
@@ -47,7 +54,7 @@ vuln: bin/govulncheck
 	tools/vuln.sh
 
 # The versions are those of tools/go.mod.
-bin/staticcheck bin/govulncheck &: tools/go.mod tools/go.sum
+bin/staticcheck bin/govulncheck bin/benchstat &: tools/go.mod tools/go.sum
 	go build -modfile=tools/go.mod -o bin/ tool
 
 clean:
