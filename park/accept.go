@@ -167,7 +167,7 @@ func (l *lot) admit(c newcomer) (evicted []ID, ok bool, err error) {
 		if !any {
 			return evicted, false, nil
 		}
-		if id, ok := l.evict(slot); ok {
+		if id, ok := l.endIdle(slot, l.o.EvictAfter); ok {
 			evicted = append(evicted, id)
 		}
 	}
@@ -216,12 +216,12 @@ func (c newcomer) close() {
 	}
 }
 
-// evict closes a connection if it is still idle.
-func (l *lot) evict(slot uint32) (id ID, ok bool) {
+// endIdle closes a connection if it is still idle for as long as that.
+func (l *lot) endIdle(slot uint32, age time.Duration) (id ID, ok bool) {
 	e := l.table.at(slot)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.state != idle {
+	if e.state != idle || !l.idle.old(&e.place, age) {
 		return 0, false
 	}
 	id = e.id()

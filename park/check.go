@@ -48,7 +48,7 @@ func (l *lot) Check() error {
 		wrong("%d slots in use, %d taken", busy, n)
 	}
 	l.idle.check(count[idle], func(slot uint32) bool { return l.table.at(slot).state == idle }, wrong)
-	l.wheel.check(func(slot uint32) bool { s := l.table.at(slot).state; return s == idle || s == parked }, wrong)
+	l.wheel.check(func(slot uint32) bool { return l.table.at(slot).state == parked }, wrong)
 	if m := l.o.MaxConns; m > 0 && l.books.connections() > int64(m) {
 		wrong("%d connections, at most %d allowed", l.books.connections(), m)
 	}
@@ -62,16 +62,18 @@ func (e *entry) wrongLocked() string {
 	switch {
 	case open && raw && e.fd < 0, !open && e.lot != nil && e.fd >= 0, !raw && e.fd >= 0, !open && !raw && !e.far.on:
 		return "connection kept or lost"
-	case !open && (e.kept != nil || e.owner != nil || e.sock != nil || e.due.due != 0):
+	case !open && (e.kept != nil || e.owner != nil || e.sock != nil || e.place.at != 0):
 		return "something kept of a closed connection"
 	case open && e.gen == 0:
 		return "generation 0"
 	case e.state != parked && e.owner != nil:
 		return "has an owner"
-	case e.state == idle && len(e.kept) > 0:
+	case e.kept != nil && len(*e.kept) == 0:
+		return "nothing is kept, in a slice of its own"
+	case e.state == idle && e.kept != nil:
 		return "has a request at hand"
-	case e.state == idle && e.due.due == 0 && e.lot.o.IdleTimeout > 0:
-		return "has no deadline"
+	case e.state != idle && e.state != parked && e.place != (place{}):
+		return "is in a list"
 	case raw:
 		return e.wrongRawLocked()
 	case e.state == idle && !e.far.on:
@@ -106,15 +108,15 @@ func (l *idleList) check(want int64, belongs func(uint32) bool, wrong func(strin
 	defer l.mu.Unlock()
 	n, prev := int64(0), int32(atHead)
 	for at := l.head; at != 0 && n <= want; n++ {
-		nd := l.node(uint32(at - 1))
-		if nd.prev != prev {
+		p := l.place(uint32(at - 1))
+		if p.prev != prev {
 			wrong("idle list: slot %d is linked badly", at-1)
 			return
 		}
 		if !belongs(uint32(at - 1)) {
 			wrong("idle list: slot %d is not idle", at-1)
 		}
-		prev, at = at, nd.next
+		prev, at = at, p.next
 	}
 	if n != want || int64(l.n) != want || l.tail != max(prev, 0) {
 		wrong("idle list: %d idle, %d linked, %d counted", want, n, l.n)
@@ -130,18 +132,18 @@ func (w *wheel) check(belongs func(uint32) bool, wrong func(string, ...any)) {
 		prev := -int32(b + 1)
 		for at := w.heads[b]; at != 0 && n <= w.n; n++ {
 			slot := uint32(at - 1)
-			nd := w.node(slot)
-			if nd.prev != prev {
+			p := w.place(slot)
+			if p.prev != prev {
 				wrong("wheel: slot %d is linked badly", slot)
 				return
 			}
-			if !belongs(slot) || nd.due == 0 {
+			if !belongs(slot) || p.at == 0 {
 				wrong("wheel: slot %d has a deadline that it should not have", slot)
 			}
-			if t := tickOf(nd.due); b != working && t > w.hand && int(t%wheelLen) != b {
+			if t := tickOf(p.at); b != working && t > w.hand && int(t%wheelLen) != b {
 				wrong("wheel: slot %d, due at tick %d, is in bucket %d", slot, t, b)
 			}
-			prev, at = at, nd.next
+			prev, at = at, p.next
 		}
 	}
 	if n != w.n {

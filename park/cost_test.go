@@ -239,7 +239,7 @@ func TestCycleAllocs(t *testing.T) {
 }
 
 func TestEntrySize(t *testing.T) {
-	if size := unsafe.Sizeof(entry{}); size > 128 {
+	if size := unsafe.Sizeof(entry{}); size > 96 {
 		t.Errorf("an entry is %d bytes; every connection has one", size)
 	}
 	if size := unsafe.Sizeof(turn{}); size > 256 {

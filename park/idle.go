@@ -5,61 +5,56 @@ import (
 	"time"
 )
 
-// idleList has the idle connections in the order in which they became idle, so
-// that the one idle for longest is at hand when room must be made.
+// idleList has the idle connections in the order in which they became idle. So the
+// one idle for longest is at hand, when room must be made and when its time is up:
+// that needs no deadline for each.
 type idleList struct {
-	node func(slot uint32) *idleNode // static
+	base  time.Time                // static: place.at counts from it
+	place func(slot uint32) *place // static
+	first func()                   // static: called when the list is not empty any more
 
 	mu         sync.Mutex
 	head, tail int32 // slot + 1, 0 when empty
 	n          int
-	start      time.Time // static: idleNode.since counts from it
 }
 
-// idleNode is the part of a table's entry that belongs to the list, guarded by
-// the list's lock.
-type idleNode struct {
-	next  int32  // slot + 1; 0 at the end
-	prev  int32  // likewise; atHead in the first one, 0 when not linked
-	since uint32 // ms; wraps around after 49 days, when nothing is idle for that long
-}
-
-const atHead = -1
+const atHead = -1 // place.prev of the first one
 
 // push appends a slot that is not in the list.
 func (l *idleList) push(slot uint32) {
-	nd, me := l.node(slot), int32(slot)+1
+	p, me := l.place(slot), int32(slot)+1
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	*nd = idleNode{prev: l.tail, since: l.now()}
+	*p = place{prev: l.tail, at: l.now()}
 	if l.tail != 0 {
-		l.node(uint32(l.tail - 1)).next = me
+		l.place(uint32(l.tail - 1)).next = me
 	} else {
-		nd.prev, l.head = atHead, me
+		p.prev, l.head = atHead, me
 	}
 	l.tail = me
 	l.n++
+	first := l.n == 1
+	l.mu.Unlock()
+	if first {
+		l.first()
+	}
 }
 
-// remove takes a slot out; nothing happens if it is not in the list.
+// remove takes out a slot that is in the list.
 func (l *idleList) remove(slot uint32) {
-	nd := l.node(slot)
+	p := l.place(slot)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if nd.prev == 0 {
-		return
-	}
-	if nd.prev != atHead {
-		l.node(uint32(nd.prev - 1)).next = nd.next
+	if p.prev != atHead {
+		l.place(uint32(p.prev - 1)).next = p.next
 	} else {
-		l.head = nd.next
+		l.head = p.next
 	}
-	if nd.next != 0 {
-		l.node(uint32(nd.next - 1)).prev = nd.prev
+	if p.next != 0 {
+		l.place(uint32(p.next - 1)).prev = p.prev
 	} else {
-		l.tail = max(nd.prev, 0)
+		l.tail = max(p.prev, 0)
 	}
-	*nd = idleNode{}
+	*p = place{}
 	l.n--
 }
 
@@ -71,7 +66,15 @@ func (l *idleList) oldest(age time.Duration) (slot uint32, ok bool) {
 		return 0, false
 	}
 	slot = uint32(l.head - 1)
-	return slot, int64(l.now()-l.node(slot).since) >= age.Milliseconds()
+	return slot, l.old(l.place(slot), age)
 }
 
-func (l *idleList) now() uint32 { return uint32(time.Since(l.start).Milliseconds()) }
+func (l *idleList) old(p *place, age time.Duration) bool { return l.now()-p.at >= int64(age) }
+
+func (l *idleList) empty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n == 0
+}
+
+func (l *idleList) now() int64 { return int64(time.Since(l.base)) }

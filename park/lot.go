@@ -13,7 +13,8 @@ import (
 type lot struct {
 	o       Options // static
 	table   slots[entry]
-	wheel   *wheel
+	clock   *clock // static
+	wheel   *wheel // static
 	idle    idleList
 	workers workers
 	finish  finishers
@@ -28,13 +29,12 @@ type lot struct {
 // entry is one connection: all that it costs while it waits, if it is raw.
 type entry struct {
 	lot  *lot       // static once the slot was used
-	mu   sync.Mutex // guards all below, but see wheelNode and idleNode
+	mu   sync.Mutex // guards all below, but see place
 	slot uint32     // static once the slot was used
 	gen  uint32     // of the connection that has the slot now, or will have it next
 
-	fd       int32  // of a raw connection; -1 for none
-	since    uint32 // raw: the poller's batch when it became idle
-	ownerGen uint32 // of the stay
+	fd    int32  // of a raw connection; -1 for none
+	stamp uint32 // parked: of the stay, its owner's generation; idle and raw: the poller's batch when it became so
 
 	state    state
 	told     bool // the stay has had its terminal event
@@ -43,12 +43,11 @@ type entry struct {
 	readable bool // raw: there may be something to read
 	hup      bool // raw: the poller has seen the end of the input; never taken back
 
-	line  idleNode
+	place place    // in the list of the idle, or in the wheel
 	owner any      // of the stay
-	kept  []byte   // what the client sent of its next requests; readOn also owns the room behind it
+	kept  *[]byte  // what the client sent of its next requests; readOn also owns the room behind it; nil: nothing
 	sock  *sock    // raw: what reads and writes while active or finishing
 	far   *reading // of a connection that is not raw
-	due   wheelNode
 }
 
 var _ Lot = (*lot)(nil)
@@ -68,14 +67,15 @@ func NewEpoll(o Options) Lot { return newLot(o, newPoller()) }
 func newLot(o Options, p *poller) Lot {
 	l := &lot{o: o.withDefaults(), poller: p}
 	l.host.end = make(chan struct{})
-	l.wheel = newWheel(func(slot uint32) *wheelNode { return &l.table.at(slot).due }, l.fire)
-	l.idle.start = time.Now()
-	l.idle.node = func(slot uint32) *idleNode { return &l.table.at(slot).line }
+	base, place := time.Now(), func(slot uint32) *place { return &l.table.at(slot).place }
+	l.clock = newClock(base, l.awaitsTime, l.turn)
+	l.wheel = newWheel(base, place, l.fire, l.clock.start)
+	l.idle.base, l.idle.place, l.idle.first = base, place, l.clock.start
 	l.workers.host, l.workers.run = &l.host, l.serve
 	l.finish.host, l.finish.done = &l.host, l.finished
 	l.finish.max, l.finish.timeout = l.o.MaxFinishers, l.o.FinishTimeout
 	l.host.add()
-	go l.turnWheel()
+	go l.keepTime()
 	if p != nil {
 		l.host.add()
 		go l.poll()
@@ -83,9 +83,25 @@ func newLot(o Options, p *poller) Lot {
 	return l
 }
 
-func (l *lot) turnWheel() {
+func (l *lot) keepTime() {
 	defer l.host.done()
-	l.wheel.run(l.host.end)
+	l.clock.run(l.host.end)
+}
+
+// awaitsTime is for the clock, as turn is.
+func (l *lot) awaitsTime() bool {
+	return l.o.IdleTimeout > 0 && !l.idle.empty() || !l.wheel.empty()
+}
+
+func (l *lot) turn() {
+	l.wheel.turnTo(l.wheel.now())
+	for l.o.IdleTimeout > 0 {
+		slot, ok := l.idle.oldest(l.o.IdleTimeout)
+		if !ok {
+			return
+		}
+		l.endIdle(slot, l.o.IdleTimeout)
+	}
 }
 
 // lock returns the connection's entry, locked; nil when the connection is gone.
@@ -116,8 +132,8 @@ func (l *lot) Park(id ID, stay Stay) {
 		e.mu.Unlock()
 		return
 	}
-	e.owner, e.ownerGen, e.told = stay.Owner, stay.Gen, false
-	e.kept = stay.Carried
+	e.owner, e.stamp, e.told = stay.Owner, stay.Gen, false
+	e.keepLocked(stay.Carried)
 	e.enterLocked(parked)
 	if !stay.Until.IsZero() {
 		l.wheel.set(e.slot, stay.Until)
@@ -126,7 +142,7 @@ func (l *lot) Park(id ID, stay Stay) {
 	case e.far == nil:
 		e.heardParkedRaw()
 		return
-	case len(e.kept) < maxKept:
+	case len(e.keptLocked()) < maxKept:
 		e.readLocked()
 	}
 	e.mu.Unlock()
@@ -216,7 +232,7 @@ func (l *lot) Idle(id ID, carried []byte) {
 	}
 	serve := false
 	if e.state == active {
-		e.kept = carried
+		e.keepLocked(carried)
 		serve = e.settleLocked(false)
 	}
 	e.mu.Unlock()
@@ -240,18 +256,17 @@ func (e *entry) settleLocked(end bool) (serve bool) {
 	case end || e.broken:
 		e.discardLocked()
 		e.closeLocked()
-	case len(e.kept) > 0 && e.far.reads():
+	case e.kept != nil && e.far.reads():
 		// readOn may be writing behind the kept bytes at this moment. It is
 		// made to stop and then hands the connection on itself.
 		e.enterLocked(waking)
 		_ = e.far.conn.SetReadDeadline(longAgo)
-	case len(e.kept) > 0 || e.inputAtHandLocked():
+	case e.kept != nil || e.inputAtHandLocked():
 		e.enterLocked(active)
 		return true
 	case e.ended || e.hup || e.lot.draining.Load():
 		e.closeLocked()
 	default:
-		e.kept = nil
 		e.enterLocked(idle)
 		if e.far != nil && !e.far.on {
 			e.readLocked()
@@ -264,8 +279,11 @@ func (e *entry) settleLocked(end bool) (serve bool) {
 // deadline. For parked the caller sets the deadline.
 func (e *entry) enterLocked(to state) {
 	l := e.lot
-	if e.state == idle {
+	switch {
+	case e.state == idle:
 		l.idle.remove(e.slot)
+	case e.place.at != 0:
+		l.wheel.stop(e.slot)
 	}
 	l.books.move(e.state, to)
 	e.state = to
@@ -275,14 +293,28 @@ func (e *entry) enterLocked(to state) {
 	}
 	if to == idle {
 		l.idle.push(e.slot)
-		e.since = l.poller.now()
-		if l.o.IdleTimeout > 0 {
-			l.wheel.set(e.slot, time.Now().Add(l.o.IdleTimeout))
-			return
-		}
+		e.stamp = l.poller.now()
 	}
-	if e.due.due != 0 {
-		l.wheel.stop(e.slot)
+}
+
+// keptLocked are the bytes that are kept, which are none or some.
+func (e *entry) keptLocked() []byte {
+	if e.kept == nil {
+		return nil
+	}
+	return *e.kept
+}
+
+// keepLocked keeps these bytes in place of any others.
+func (e *entry) keepLocked(b []byte) {
+	switch {
+	case len(b) == 0:
+		e.kept = nil
+	case e.kept == nil:
+		kept := b // of its own, or every call would allocate
+		e.kept = &kept
+	default:
+		*e.kept = b
 	}
 }
 
@@ -326,7 +358,7 @@ func (l *lot) serve(id ID) {
 	}
 	var c Conn
 	if e.far != nil {
-		c = newTurn(l, id, e.far.conn, e.kept, e.far.first[0], e.ended)
+		c = newTurn(l, id, e.far.conn, e.keptLocked(), e.far.first[0], e.ended)
 	} else {
 		c = e.newRawTurnLocked()
 	}
@@ -356,19 +388,11 @@ func (l *lot) returned() { l.host.done() }
 func (l *lot) fire(slot uint32) {
 	e := l.table.at(slot)
 	e.mu.Lock()
-	if e.due.due == 0 || e.due.due > l.wheel.now() {
+	if e.state != parked || e.place.at == 0 || e.place.at > l.wheel.now() {
 		e.mu.Unlock()
 		return
 	}
-	l.wheel.stop(slot)
-	switch e.state {
-	case idle:
-		e.closeLocked()
-	case parked:
-		e.tellLocked(Deadline)
-		return
-	}
-	e.mu.Unlock()
+	e.tellLocked(Deadline)
 }
 
 // tellLocked makes kind the terminal event of a stay, if it has had none, and
@@ -380,10 +404,10 @@ func (e *entry) tellLocked(kind Kind) {
 		return
 	}
 	e.told = true
-	if e.due.due != 0 {
+	if e.place.at != 0 {
 		e.lot.wheel.stop(e.slot)
 	}
-	ev := Event{Kind: kind, ID: e.id(), Owner: e.owner, Gen: e.ownerGen}
+	ev := Event{Kind: kind, ID: e.id(), Owner: e.owner, Gen: e.stamp}
 	e.mu.Unlock()
 	e.lot.o.Event(ev)
 }

@@ -53,7 +53,7 @@ func (l *lot) heard(id ID, ev int) {
 // would be taken for a client that is too slow. If the poller has begun to fetch
 // since the connection is idle, then it is true.
 func (e *entry) heardIdleRaw() {
-	id, fresh := e.id(), e.readable && e.since != e.lot.poller.now()
+	id, fresh := e.id(), e.readable && e.stamp != e.lot.poller.now()
 	switch {
 	case e.broken:
 		e.closeLocked()
@@ -79,7 +79,7 @@ func (e *entry) heardParkedRaw() {
 		e.ended = true
 		e.tellLocked(EndOfInput)
 		return
-	case e.readable && len(e.kept)+e.unreadLocked() >= maxKept:
+	case e.readable && len(e.keptLocked())+e.unreadLocked() >= maxKept:
 		e.broken = true
 		e.tellLocked(Reset)
 		return
@@ -128,6 +128,6 @@ func (e *entry) newRawTurnLocked() Conn {
 	t := new(rawTurn)
 	t.sock.e = e
 	e.sock = &t.sock
-	t.init(e.lot, e.id(), &t.sock, e.kept, e.ended)
+	t.init(e.lot, e.id(), &t.sock, e.keptLocked(), e.ended)
 	return &t.turn
 }

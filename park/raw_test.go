@@ -31,7 +31,7 @@ func TestStaleEvents(t *testing.T) {
 	// is asleep, so what it has begun to fetch last was before.
 	r.answerAll()
 	e := r.lot.lock(id)
-	e.since = r.lot.poller.now()
+	e.stamp = r.lot.poller.now()
 	e.mu.Unlock()
 	r.lot.heard(id, evRead)
 	quiet(Stats{Idle: 1})

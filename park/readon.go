@@ -86,7 +86,7 @@ func (e *entry) heardIdle(n int, err error) []byte {
 // heardParked keeps what the client sends too early, and tells when it hangs
 // up. It unlocks.
 func (e *entry) heardParked(buf []byte, n int, err error) []byte {
-	e.keepLocked(buf, n)
+	e.keepReadLocked(buf, n)
 	if err != nil && isTimeout(err) {
 		_ = e.far.conn.SetReadDeadline(time.Time{})
 		err = nil
@@ -101,18 +101,19 @@ func (e *entry) heardParked(buf []byte, n int, err error) []byte {
 		}
 		return nil
 	}
-	next := e.far.first[:]
+	next, kept := e.far.first[:], e.keptLocked()
 	switch {
-	case len(e.kept) >= maxKept && e.state == parked:
+	case len(kept) >= maxKept && e.state == parked:
 		e.far.on, e.broken = false, true
 		e.tellLocked(Reset)
 		return nil
-	case len(e.kept) >= maxKept: // it may have its answer by now
+	case len(kept) >= maxKept: // it may have its answer by now
 		e.far.on = false
 		next = nil
-	case len(e.kept) > 0:
-		e.kept = withRoom(e.kept)
-		next = e.kept[len(e.kept):cap(e.kept)]
+	case len(kept) > 0:
+		kept = withRoom(kept)
+		e.keepLocked(kept)
+		next = kept[len(kept):cap(kept)]
 	}
 	e.mu.Unlock()
 	return next
@@ -121,7 +122,7 @@ func (e *entry) heardParked(buf []byte, n int, err error) []byte {
 // heardWaking: the connection's next request is at hand and it was only waited
 // for this to stop. It unlocks.
 func (e *entry) heardWaking(buf []byte, n int, err error) []byte {
-	e.keepLocked(buf, n)
+	e.keepReadLocked(buf, n)
 	e.far.on = false
 	if err != nil && !isTimeout(err) {
 		e.noteLocked(err)
@@ -139,17 +140,18 @@ func (e *entry) heardWaking(buf []byte, n int, err error) []byte {
 	return nil
 }
 
-// keepLocked appends what was read into buf, which is far.first or the room behind
-// the kept bytes.
-func (e *entry) keepLocked(buf []byte, n int) {
+// keepReadLocked appends what was read into buf, which is far.first or the room
+// behind the kept bytes.
+func (e *entry) keepReadLocked(buf []byte, n int) {
+	kept := e.keptLocked()
 	switch {
 	case n == 0:
-	case len(e.kept) == 0:
-		e.kept = append(make([]byte, 0, keptMin), buf[:n]...)
+	case len(kept) == 0:
+		e.keepLocked(append(make([]byte, 0, keptMin), buf[:n]...))
 	case &buf[0] == &e.far.first[0]:
-		e.kept = append(e.kept, buf[:n]...)
+		e.keepLocked(append(kept, buf[:n]...))
 	default:
-		e.kept = e.kept[:len(e.kept)+n]
+		e.keepLocked(kept[:len(kept)+n])
 	}
 }
 

@@ -7,48 +7,36 @@ import (
 )
 
 const (
-	tick       = 100 * time.Millisecond
 	wheelLen   = 2048 // buckets; deadlines further away than 204.8 s are met once a round
 	wheelSlice = 64   // nodes looked at under one hold of the lock
 )
 
 // wheel has at most one deadline for each slot of a table and calls fire for
 // those that have passed: never early and, unless fire is slow, within one
-// tick after. It costs a waiter 16 bytes and no runtime timer. One goroutine,
-// run, turns it; it sleeps while there are no deadlines.
+// tick after. It costs a waiter a place and no runtime timer. One goroutine turns
+// it.
 //
 // fire is called without the lock. A deadline may be changed or stopped between
 // its expiry and the call, and the slot may have another connection by then:
-// fire must look at the node's due time again, under the lock that set and stop
+// fire must look at the place's time again, under the lock that set and stop
 // are called with.
 type wheel struct {
-	base time.Time                    // static: due times count from here
-	node func(slot uint32) *wheelNode // static
-	fire func(slot uint32)            // static
-	wake chan struct{}                // cap 1: there is a first deadline
+	base  time.Time                // static: deadlines count from here
+	place func(slot uint32) *place // static
+	fire  func(slot uint32)        // static
+	first func()                   // static: called when there is a first deadline
 
 	mu      sync.Mutex
 	hand    int64               // the last tick whose bucket was emptied
-	heads   [wheelLen + 1]int32 // first node + 1 of each bucket; the last is that of the ticks being worked off
-	n       int                 // nodes linked
-	scratch [wheelSlice]uint32  // owned by run
-}
-
-// wheelNode is the part of a table's entry that belongs to the wheel.
-type wheelNode struct {
-	// due is the deadline in ns from the wheel's base, 0 when there is none. It
-	// is written under the entry's lock and the wheel's; either is enough to read it.
-	due int64
-
-	// Guarded by the wheel's lock. next is a slot + 1, 0 at the end. prev is a slot + 1,
-	// or -(bucket + 1) in the first node of a bucket, or 0 when not linked.
-	next, prev int32
+	heads   [wheelLen + 1]int32 // first slot + 1 of each bucket; the last is that of the ticks being worked off
+	n       int                 // places linked
+	scratch [wheelSlice]uint32  // owned by who turns it
 }
 
 const working = wheelLen // the bucket of the ticks being worked off
 
-func newWheel(node func(uint32) *wheelNode, fire func(uint32)) *wheel {
-	return &wheel{base: time.Now(), node: node, fire: fire, wake: make(chan struct{}, 1)}
+func newWheel(base time.Time, place func(uint32) *place, fire func(uint32), first func()) *wheel {
+	return &wheel{base: base, place: place, fire: fire, first: first}
 }
 
 func (w *wheel) now() int64 { return int64(time.Since(w.base)) }
@@ -59,34 +47,31 @@ func (w *wheel) due(at time.Time) int64 { return max(int64(at.Sub(w.base)), 1) }
 // set gives a slot a deadline in place of any other.
 func (w *wheel) set(slot uint32, until time.Time) {
 	due := w.due(until)
-	nd := w.node(slot)
+	p := w.place(slot)
 	w.mu.Lock()
-	if nd.prev != 0 {
-		w.unlinkLocked(nd)
+	if p.prev != 0 {
+		w.unlinkLocked(p)
 	}
 	first := w.n == 0
 	if first { // nothing to miss: the hand may jump
 		w.hand = max(w.hand, w.now()/int64(tick))
 	}
-	nd.due = due
-	w.linkLocked(slot, nd)
+	p.at = due
+	w.linkLocked(slot, p)
 	w.mu.Unlock()
 	if first {
-		select {
-		case w.wake <- struct{}{}:
-		default:
-		}
+		w.first()
 	}
 }
 
-// stop takes a slot's deadline away.
+// stop takes a slot's deadline away. The slot must be in no other list.
 func (w *wheel) stop(slot uint32) {
-	nd := w.node(slot)
+	p := w.place(slot)
 	w.mu.Lock()
-	if nd.prev != 0 {
-		w.unlinkLocked(nd)
+	if p.prev != 0 {
+		w.unlinkLocked(p)
 	}
-	nd.due = 0
+	p.at = 0
 	w.mu.Unlock()
 }
 
@@ -99,31 +84,37 @@ func tickOf(due int64) int64 {
 	return t
 }
 
-func (w *wheel) linkLocked(slot uint32, nd *wheelNode) {
-	w.pushLocked(int(max(tickOf(nd.due), w.hand+1)%wheelLen), slot, nd)
+func (w *wheel) linkLocked(slot uint32, p *place) {
+	w.pushLocked(int(max(tickOf(p.at), w.hand+1)%wheelLen), slot, p)
 }
 
-func (w *wheel) pushLocked(bucket int, slot uint32, nd *wheelNode) {
-	nd.next = w.heads[bucket]
-	nd.prev = -int32(bucket + 1)
-	if nd.next != 0 {
-		w.node(uint32(nd.next - 1)).prev = int32(slot) + 1
+func (w *wheel) pushLocked(bucket int, slot uint32, p *place) {
+	p.next = w.heads[bucket]
+	p.prev = -int32(bucket + 1)
+	if p.next != 0 {
+		w.place(uint32(p.next - 1)).prev = int32(slot) + 1
 	}
 	w.heads[bucket] = int32(slot) + 1
 	w.n++
 }
 
-func (w *wheel) unlinkLocked(nd *wheelNode) {
-	if nd.prev < 0 {
-		w.heads[-nd.prev-1] = nd.next
+func (w *wheel) unlinkLocked(p *place) {
+	if p.prev < 0 {
+		w.heads[-p.prev-1] = p.next
 	} else {
-		w.node(uint32(nd.prev - 1)).next = nd.next
+		w.place(uint32(p.prev - 1)).next = p.next
 	}
-	if nd.next != 0 {
-		w.node(uint32(nd.next - 1)).prev = nd.prev
+	if p.next != 0 {
+		w.place(uint32(p.next - 1)).prev = p.prev
 	}
-	nd.next, nd.prev = 0, 0
+	p.next, p.prev = 0, 0
 	w.n--
+}
+
+func (w *wheel) empty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.n == 0
 }
 
 // turnTo works off the ticks up to now. The lock is never held for more than
@@ -160,12 +151,12 @@ func (w *wheel) slice(now int64) (due []uint32, more bool) {
 			w.takeBucketLocked(int(w.hand % wheelLen))
 		}
 		slot := uint32(w.heads[working] - 1)
-		nd := w.node(slot)
-		w.unlinkLocked(nd)
-		if nd.due <= now {
+		p := w.place(slot)
+		w.unlinkLocked(p)
+		if p.at <= now {
 			due = append(due, slot)
 		} else {
-			w.linkLocked(slot, nd)
+			w.linkLocked(slot, p)
 		}
 	}
 	return due, true
@@ -179,31 +170,5 @@ func (w *wheel) takeBucketLocked(bucket int) {
 	}
 	w.heads[bucket] = 0
 	w.heads[working] = first
-	w.node(uint32(first - 1)).prev = -(working + 1)
-}
-
-// run turns the wheel until done is closed.
-func (w *wheel) run(done <-chan struct{}) {
-	timer := time.NewTimer(tick)
-	defer timer.Stop()
-	for {
-		w.mu.Lock()
-		empty := w.n == 0
-		w.mu.Unlock()
-		if empty {
-			select {
-			case <-w.wake:
-			case <-done:
-				return
-			}
-		}
-		now := w.now()
-		timer.Reset(tick - time.Duration(now%int64(tick)))
-		select {
-		case <-timer.C:
-			w.turnTo(w.now())
-		case <-done:
-			return
-		}
-	}
+	w.place(uint32(first - 1)).prev = -(working + 1)
 }

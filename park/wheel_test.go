@@ -10,12 +10,12 @@ import (
 // TestWheel compares the wheel with a map, in steps of time of its own.
 func TestWheel(t *testing.T) {
 	const slots = 300
-	nodes := make([]wheelNode, slots)
+	places := make([]place, slots)
 	model := map[uint32]int64{}
 	now, before := int64(0), int64(0)
 	var w *wheel
 	fired := 0
-	w = newWheel(func(slot uint32) *wheelNode { return &nodes[slot] }, func(slot uint32) {
+	w = newWheel(time.Now(), func(slot uint32) *place { return &places[slot] }, func(slot uint32) {
 		fired++
 		due, ok := model[slot]
 		switch {
@@ -31,7 +31,7 @@ func TestWheel(t *testing.T) {
 			model[slot] = now + 1
 			w.set(slot, w.base.Add(time.Duration(now+1)))
 		}
-	})
+	}, func() {})
 	spans := []time.Duration{tick, 3 * time.Second, wheelLen * tick, 5 * wheelLen * tick}
 	for step := range 20000 {
 		slot := uint32(rand.IntN(slots))
@@ -69,11 +69,13 @@ func TestWheel(t *testing.T) {
 // TestWheelRuns: in time, and a wheel that slept wakes up.
 func TestWheelRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		nodes := make([]wheelNode, 20000)
-		fired := make(chan time.Time, len(nodes))
-		w := newWheel(func(slot uint32) *wheelNode { return &nodes[slot] }, func(uint32) { fired <- time.Now() })
+		places := make([]place, 20000)
+		fired := make(chan time.Time, len(places))
+		var w *wheel
+		c := newClock(time.Now(), func() bool { return !w.empty() }, func() { w.turnTo(w.now()) })
+		w = newWheel(c.base, func(slot uint32) *place { return &places[slot] }, func(uint32) { fired <- time.Now() }, c.start)
 		done := make(chan struct{})
-		go w.run(done)
+		go c.run(done)
 		for _, d := range []time.Duration{0, 1, tick - 1, tick, 25 * time.Second, 300 * time.Second, time.Hour} {
 			time.Sleep(3*time.Second + 7*time.Millisecond) // it has gone to sleep
 			until := time.Now().Add(d)
@@ -83,10 +85,10 @@ func TestWheelRuns(t *testing.T) {
 			}
 		}
 		until := time.Now().Add(time.Second)
-		for i := range nodes {
+		for i := range places {
 			w.set(uint32(i), until)
 		}
-		for range nodes {
+		for range places {
 			if late := (<-fired).Sub(until); late < 0 || late > tick {
 				t.Fatalf("one of many fired %v after its deadline", late)
 			}
