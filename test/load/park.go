@@ -93,11 +93,12 @@ func (s *session) weighParked(f parkFlags) error {
 	if err := s.rest(); err != nil {
 		return err
 	}
-	w.perClient("unforced", w.weigh("parked", fmt.Sprintf("all parked after %d rounds", f.rounds)), "per client, as the server leaves it")
-	if err := w.free(f); err != nil {
+	least := w.perClient("unforced", w.weigh("parked", fmt.Sprintf("all parked after %d rounds", f.rounds)), "per client, as the server leaves it")
+	if err := w.free(f, &least); err != nil {
 		return err
 	}
 	s.report.Add("kernel", float64(kernel), "B", "per connection, beside that: half of what the kernel's objects grew by, as both ends are here")
+	s.report.Add("total", float64(least+kernel), "B", "per client, with the kernel's share")
 	if f.profiles != "" {
 		if err := s.server.Profiles(f.profiles); err != nil {
 			return err
@@ -125,15 +126,16 @@ func (s *session) rest() error {
 	return s.crowd.Run(calmLimit, func() bool { return time.Now().After(end) })
 }
 
-// free makes the server give memory back, and compares with the promise.
-func (s *scale) free(f parkFlags) error {
+// free makes the server give memory back, if it can, weighs it again into each, and
+// compares with the promise.
+func (s *scale) free(f parkFlags, each *int64) error {
 	can, err := s.server.Free()
 	if err != nil || !can {
 		return errors.Join(err, s.err)
 	}
-	each := s.perClient("forced", s.weigh("freed", "after the server was made to give back what it does not need"), "per client")
-	if s.server.IsCometproxy() && f.max > 0 && each > f.max {
-		s.report.Missed = append(s.report.Missed, fmt.Sprintf("%d bytes per client after /debug/free; promised are at most %d", each, f.max))
+	*each = s.perClient("forced", s.weigh("freed", "after the server was made to give back what it does not need"), "per client")
+	if s.server.IsCometproxy() && f.max > 0 && *each > f.max {
+		s.report.Missed = append(s.report.Missed, fmt.Sprintf("%d bytes per client after /debug/free; promised are at most %d", *each, f.max))
 	}
 	return s.err
 }

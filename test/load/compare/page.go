@@ -33,11 +33,11 @@ type plot struct{ file, key, title, unit string }
 var sections = []section{
 	{
 		verb: "park", title: "Memory of a parked client",
-		text: "PSS of all processes of the server, all clients parked on one channel, less the PSS before the first client came, divided by the clients; after four rounds of a message to all and a new poll of all. " +
+		text: "PSS of all processes of the server, all clients parked on one channel, less the PSS before the first client came, divided by the clients; after four rounds of a message to all and a new poll of all, and 3 s of rest. " +
 			"*Unforced* is what the server needs by itself. *Forced* is after it was made to give back what it does not need, where that is possible (`POST /debug/free`). " +
-			"*Kernel* is what each connection takes beside that in the kernel, in every server: half of what the kernel's objects grew by, as both ends are on this machine. " +
+			"*Kernel* is what each connection takes beside that in the kernel, in every server: half of what the kernel's objects grew by, as both ends are on this machine; *total* is that and the forced figure, or the unforced one where there is no other. " +
 			"A server that is told to keep fewer bytes for messages or buffers would need fewer; each has what its users run.",
-		columns: []column{{key: "unforced", title: "unforced, bytes", ratios: true}, {key: "forced", title: "forced, bytes"}, {key: "kernel", title: "kernel, bytes"}, {key: "idle", title: "idle server, MiB"}},
+		columns: []column{{key: "unforced", title: "unforced, bytes", ratios: true}, {key: "forced", title: "forced, bytes"}, {key: "kernel", title: "kernel, bytes"}, {key: "total", title: "total, bytes"}, {key: "idle", title: "idle server, MiB"}},
 		plots:   []plot{{"memory.svg", "unforced", "Memory of a parked client, unforced", "bytes"}},
 	},
 	{
