@@ -24,7 +24,7 @@
 //
 // # Two ways to wait
 //
-// A connection that waits, idle or parked, is its entry in the slot table, 128
+// A connection that waits, idle or parked, is its entry in the slot table, 96
 // bytes (lot.go), and waits in one of two ways. Nobody outside can tell which.
 //
 // Raw, in a lot of NewEpoll and if it is of TCP: a descriptor and nothing else
@@ -40,9 +40,16 @@
 // the connection to a worker, at the end of input, or when it is closed. So a
 // round of request, park and answer starts one goroutine.
 //
-// Both share a lot's table, limits and books. slots.go, wheel.go, idle.go,
+// Both share a lot's table, limits and books. slots.go, clock.go, wheel.go, idle.go,
 // workers.go, finisher.go, turn.go, watchinput.go and books.go know nothing of how
 // a connection waits.
+//
+// # Time
+//
+// One goroutine turns a clock of 100 ms and sleeps while nobody waits for a time. A
+// stay's deadline is in the wheel (wheel.go). Idle connections all have the same
+// time, so the list of them, which is in the order in which they became idle, is
+// enough (idle.go). What an entry needs for either is one place (place.go).
 //
 // # What is told of a raw connection
 //
@@ -100,8 +107,10 @@
 //  3. wheel: calls fire
 //
 // 3 would end the new stay early, or with the slot reused somebody else's. fire
-// looks at the entry's present deadline again, under its lock, and finds that it
-// has not passed. So the wheel need not remember generations.
+// looks at the entry's state and present deadline again, under its lock, and finds
+// that it is not parked or that its time has not passed. So the wheel need not
+// remember generations. In the same way an idle connection that is too old is
+// looked at again under its lock before it is closed (endIdle).
 //
 // Bytes between the answer and the next turn:
 //
