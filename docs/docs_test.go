@@ -21,7 +21,7 @@ import (
 )
 
 // documents are all that is tested.
-var documents = []string{"README.md", "docs/use.md", "docs/run.md", "docs/architecture.md", "docs/change.md"}
+var documents = []string{"README.md", "docs/use.md", "docs/run.md", "docs/architecture.md", "docs/change.md", "docs/benchmarks.md"}
 
 // A block is a fenced part of a document.
 type block struct {
