@@ -51,7 +51,7 @@ type Options struct {
 }
 
 // A Receiver takes waiters that have ended. It is called with no lock held, by
-// whoever ended them, and must not block: it queues.
+// whoever ended them, and must not block.
 type Receiver interface {
 	Released(Batch)
 }
