@@ -26,8 +26,7 @@ func responder(c net.Conn) {
 
 func benchRequest() Request {
 	r := get("/app/path?query=1")
-	r.Header.Set("Accept", "*/*")
-	r.Header.Set("X-Forwarded-For", "192.0.2.7")
+	r.Lines = append(r.Lines, "Accept: */*\r\nX-Forwarded-For: 192.0.2.7\r\n"...)
 	return r
 }
 

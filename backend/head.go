@@ -27,7 +27,7 @@ func (x *Exchange) readAnswerHead(c *conn) error {
 		case status < 200:
 			continue
 		}
-		x.body.begin(c, string(x.req.Header.Method()) == "HEAD")
+		x.body.begin(c, string(x.req.Method) == "HEAD")
 		x.noReuse = both || x.req.Upgrade != "" || c.head.ConnectionClose() ||
 			string(c.head.Protocol()) != "HTTP/1.1" || x.body.unasked()
 		return nil

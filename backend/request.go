@@ -1,24 +1,23 @@
 package backend
 
 import (
-	"bytes"
 	"io"
 	"strconv"
 	"time"
-
-	"github.com/valyala/fasthttp"
 )
 
 // Request is what goes to the app. Everything it points to belongs to the
 // exchange until Exchange fails or Close returns.
 type Request struct {
-	// Header as it shall go out: target, names and values are written as they
-	// are held. Only what frames the message and rules this connection is
-	// written by this package instead: the version, Content-Length,
-	// Transfer-Encoding, Trailer, Connection, Upgrade, Expect, and Host if there
-	// is none. Header is not changed, except that fasthttp's default
-	// Content-Type is switched off.
-	Header *fasthttp.RequestHeader
+	// Method and Target are the request line's, as they shall go out.
+	Method, Target []byte
+	// Lines are the header lines as they shall go out, each ended by CRLF.
+	// What frames the message and rules this connection is written by this
+	// package and must not be among them: Content-Length, Transfer-Encoding,
+	// Trailer, Connection, Upgrade and Expect.
+	Lines []byte
+	// NoHost says that Lines have no Host: the app's address is given as one.
+	NoHost bool
 
 	// BodyBytes is a body that is completely in memory. It is ignored when
 	// Body is set.
@@ -63,7 +62,7 @@ func (r *Request) repeatable() bool {
 	if r.Upgrade != "" || r.Body != nil && r.BodySize != 0 {
 		return false
 	}
-	switch string(r.Header.Method()) {
+	switch string(r.Method) {
 	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
 		return true
 	}
@@ -72,7 +71,7 @@ func (r *Request) repeatable() bool {
 
 // checkTarget refuses a request line that would be read as something else.
 func (r *Request) checkTarget() error {
-	for _, part := range [][]byte{r.Header.Method(), r.Header.RequestURI()} {
+	for _, part := range [][]byte{r.Method, r.Target} {
 		for _, c := range part {
 			if c <= ' ' || c == 0x7f {
 				return errBadTarget
@@ -84,38 +83,14 @@ func (r *Request) checkTarget() error {
 
 // appendHead appends the head of r as it goes over the wire.
 func (r *Request) appendHead(dst []byte, host string, keepAlive bool) []byte {
-	h := r.Header
-	h.SetNoDefaultContentType(true)
-	dst = append(dst, h.Method()...)
+	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
-	dst = append(dst, h.RequestURI()...)
+	dst = append(dst, r.Target...)
 	dst = append(dst, " HTTP/1.1\r\n"...)
-
-	// fasthttp's own lines, moved forward over those that are ours to write.
-	// Filtering the text covers every way a caller may have set them.
-	w := len(dst)
-	dst = h.AppendBytes(dst)
-	rest := dst[w+bytes.IndexByte(dst[w:], '\n')+1:]
-	hasHost := false
-	for {
-		end := bytes.IndexByte(rest, '\n') + 1
-		line := rest[:end]
-		colon := bytes.IndexByte(line, ':')
-		if colon < 0 { // the empty line
-			break
-		}
-		rest = rest[end:]
-		name := bytes.TrimSpace(line[:colon])
-		if isOurs(name) {
-			continue
-		}
-		hasHost = hasHost || bytes.EqualFold(name, []byte("host"))
-		w += copy(dst[w:], line)
-	}
-	dst = dst[:w]
-	if !hasHost {
+	if r.NoHost {
 		dst = appendLine(dst, "Host", host)
 	}
+	dst = append(dst, r.Lines...)
 	dst = r.appendFraming(dst)
 	switch {
 	case r.Upgrade != "":
@@ -137,7 +112,7 @@ func (r *Request) appendFraming(dst []byte) []byte {
 	case size < 0:
 		return appendLine(dst, "Transfer-Encoding", "chunked")
 	case size == 0:
-		switch string(r.Header.Method()) {
+		switch string(r.Method) {
 		case "POST", "PUT", "PATCH": // without a length some apps wait or refuse
 			return append(dst, "Content-Length: 0\r\n"...)
 		}
@@ -153,30 +128,6 @@ func appendLine(dst []byte, name, value string) []byte {
 	dst = append(dst, ": "...)
 	dst = append(dst, value...)
 	return append(dst, "\r\n"...)
-}
-
-// isOurs is true for the lines that Request.Header has no say in.
-func isOurs(name []byte) bool {
-	var ours string
-	switch len(name) {
-	case 6:
-		ours = "expect"
-	case 7:
-		if name[0]|0x20 == 'u' {
-			ours = "upgrade"
-		} else {
-			ours = "trailer"
-		}
-	case 10:
-		ours = "connection"
-	case 14:
-		ours = "content-length"
-	case 17:
-		ours = "transfer-encoding"
-	default:
-		return false
-	}
-	return equalFold(name, ours)
 }
 
 // equalFold compares with lower, which is lower case.

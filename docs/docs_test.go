@@ -129,9 +129,9 @@ func TestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	section := ""
+	section, columns := "", regexp.MustCompile("  +")
 	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
+		fields := columns.Split(strings.TrimSpace(line), -1)
 		switch {
 		case strings.HasPrefix(line, "["):
 			section = strings.Trim(fields[0], "[]")

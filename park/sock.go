@@ -18,6 +18,8 @@ import (
 type sock struct {
 	e *entry // static
 
+	peer net.Addr // guarded by the entry's lock: the client's address, once somebody asked
+
 	// Guarded by the entry's lock. Times are the wheel's; 0 is never.
 	readBy, writeBy   int64
 	mayRead, mayWrite chan struct{} // closed when it is worth another try; nil when nobody waits
@@ -162,19 +164,31 @@ func (s *sock) CloseWrite() error {
 }
 
 // LocalAddr implements net.Conn.
-func (s *sock) LocalAddr() net.Addr { return s.addr(localFD) }
-
-// RemoteAddr implements net.Conn. The address is empty when the client has gone.
-func (s *sock) RemoteAddr() net.Addr { return s.addr(peerFD) }
-
-func (s *sock) addr(of func(fd int) *net.TCPAddr) net.Addr {
+func (s *sock) LocalAddr() net.Addr {
 	if s.lock() {
 		defer s.e.mu.Unlock()
-		if a := of(int(s.e.fd)); a != nil {
+		if a := localFD(int(s.e.fd)); a != nil {
 			return a
 		}
 	}
 	return new(net.TCPAddr)
+}
+
+// RemoteAddr implements net.Conn. The address is empty when the client has gone.
+// It is asked for with each request, and costs a call of the system.
+func (s *sock) RemoteAddr() net.Addr {
+	if !s.lock() {
+		return new(net.TCPAddr)
+	}
+	defer s.e.mu.Unlock()
+	if s.peer == nil {
+		if a := peerFD(int(s.e.fd)); a != nil {
+			s.peer = a
+		} else {
+			return new(net.TCPAddr)
+		}
+	}
+	return s.peer
 }
 
 // SetDeadline implements net.Conn.

@@ -24,7 +24,7 @@ const (
 type forwarding struct {
 	target   *target
 	position uint64 // of the hub when the request was forwarded
-	head     fasthttp.RequestHeader
+	head     forwardedHead
 	watch    inputWatch
 	body     requestBody
 	small    [smallBody]byte
@@ -38,16 +38,14 @@ var forwardings = sync.Pool{New: func() any { return new(forwarding) }}
 func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	f := forwardings.Get().(*forwarding)
 	conn := ctx.Conn().(park.Conn)
-	upgrade := f.prepare(ctx)
+	upgrade := f.head.write(ctx, &p.opts.Forward)
 	if t.grip {
 		p.sign(&f.head)
 	}
 	f.target, f.position = t, p.hub.Position()
 	f.watch.init(conn)
-	req := backend.Request{
-		Header: &f.head, Upgrade: upgrade,
-		Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow,
-	}
+	req := backend.Request{Upgrade: upgrade, Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow}
+	f.head.fill(&req)
 	if err := f.findBody(ctx, conn, &req); err != nil {
 		forwardings.Put(f)
 		problem(ctx, fasthttp.StatusBadRequest, "the request's body could not be read: %s", shorten(err.Error()))
@@ -61,8 +59,9 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	}
 	f.endWatch(conn)
 	if err != nil {
+		p.forwardFailed(ctx, f.head.id, err)
+		p.opts.Forward.addTrace(&ctx.Response.Header, f.head.id)
 		forwardings.Put(f)
-		p.forwardFailed(ctx, err)
 		p.refuse(ctx)
 		return
 	}
@@ -103,6 +102,7 @@ func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *bac
 func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange, upgrade string, in *grip.Instruction) {
 	status := x.Header.StatusCode()
 	copyAnswerHead(&ctx.Response.Header, x.Header)
+	p.opts.Forward.addTrace(&ctx.Response.Header, f.head.id)
 	if in != nil {
 		follow(&ctx.Response.Header, in)
 		if len(in.Channels) > 0 { // what came since the app was asked may not be in its answer
@@ -138,17 +138,17 @@ func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, 
 }
 
 // forwardFailed tells the client why there is no answer, and the log where.
-func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, err error) {
+func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, id []byte, err error) {
 	var be *backend.Error
 	if !errors.As(err, &be) {
 		be = &backend.Error{Kind: backend.KindBadAnswer, Err: err}
 	}
 	switch be.Kind {
 	case backend.KindCancelled, backend.KindBody:
-		p.log.Debug("a client hung up before its request was answered", zap.Error(err))
+		p.log.Debug("a client hung up before its request was answered", zap.ByteString("request_id", id), zap.Error(err))
 	default:
 		p.log.Warn("a request could not be forwarded", zap.ByteString("method", ctx.Method()),
-			zap.ByteString("target", ctx.Request.Header.RequestURI()), zap.Error(err))
+			zap.ByteString("target", ctx.Request.Header.RequestURI()), zap.ByteString("request_id", id), zap.Error(err))
 	}
 	switch be.Kind {
 	case backend.KindBusy:

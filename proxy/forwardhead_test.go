@@ -24,9 +24,9 @@ func TestForwardCookies(t *testing.T) {
 			t.Fatal(err)
 		}
 		var f forwarding
-		f.prepare(&ctx)
+		f.head.write(&ctx, new(ForwardOptions))
 		var got strings.Builder
-		for line := range strings.SplitAfterSeq(f.head.String(), "\r\n") {
+		for line := range strings.SplitAfterSeq(string(f.head.buf[f.head.lines:]), "\r\n") {
 			if len(line) > 7 && strings.EqualFold(line[:7], "cookie:") {
 				got.WriteString(line)
 			}

@@ -54,11 +54,11 @@ func (p *Proxy) gripStats() map[string]uint64 {
 }
 
 // sign adds what tells the app that it is asked through this proxy.
-func (p *Proxy) sign(h *fasthttp.RequestHeader) {
+func (p *Proxy) sign(h *forwardedHead) {
 	if token := p.signer.Sign(time.Now()); token != "" {
-		h.Set("Grip-Sig", token)
+		h.add([]byte("Grip-Sig"), []byte(token))
 	}
-	h.Set("Grip-Feature", gripFeatures)
+	h.add([]byte("Grip-Feature"), []byte(gripFeatures))
 }
 
 // hasInstructions reports that an answer is for this proxy to act on.
@@ -93,7 +93,7 @@ func (p *Proxy) instructed(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwardi
 	}
 	switch {
 	case err != nil:
-		p.notInstructed(ctx, err)
+		p.notInstructed(ctx, f.head.id, err)
 		unread = true
 	case in.Hold == grip.NoHold:
 		(&gripAnswer{held: held}).write(ctx)
@@ -283,11 +283,15 @@ func appendLine(b []byte, name, value string) []byte {
 // ownLine reports that answers to holds have a line of that name from the proxy
 // alone, or none.
 func ownLine(name string) bool {
-	return grip.Reserved([]byte(name)) || containsFold(hopByHop, name) || containsFold(written, name)
+	return kindOf([]byte(name)) == hopLine || containsFold(written, name)
 }
 
 // written are lines that are written when an answer is.
 var written = []string{"Content-Length", "Date", "Comet-Cursor", "Comet-Gap"}
+
+func containsFold(list []string, s string) bool {
+	return slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
+}
 
 // follow changes the head of an answer that is passed on as it is told to.
 func follow(h *fasthttp.ResponseHeader, in *grip.Instruction) {
@@ -315,7 +319,7 @@ func follow(h *fasthttp.ResponseHeader, in *grip.Instruction) {
 
 // notInstructed tells the client why the request could not be held, and the log
 // what the app can do about it.
-func (p *Proxy) notInstructed(ctx *fasthttp.RequestCtx, err error) {
+func (p *Proxy) notInstructed(ctx *fasthttp.RequestCtx, id []byte, err error) {
 	var bad instructionError
 	switch {
 	case errors.As(err, &bad):
@@ -326,6 +330,6 @@ func (p *Proxy) notInstructed(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, errLargeRequest), errors.Is(err, errSlowRequest):
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 	default:
-		p.forwardFailed(ctx, err)
+		p.forwardFailed(ctx, id, err)
 	}
 }

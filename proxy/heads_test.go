@@ -3,11 +3,15 @@ package proxy
 import (
 	"bufio"
 	"net"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"cometproxy/backend"
 )
 
 // at is a connection of which only the client's address counts.
@@ -20,7 +24,7 @@ func (a at) LocalAddr() net.Addr  { return &net.TCPAddr{} }
 func (a at) RemoteAddr() net.Addr { return a.client }
 
 // prepared gives a request's header lines to the app's side.
-func prepared(t *testing.T, client net.Addr, lines ...string) (head []string, upgrade string) {
+func prepared(t *testing.T, o ForwardOptions, client net.Addr, lines ...string) (head []string, upgrade string) {
 	t.Helper()
 	var ctx fasthttp.RequestCtx
 	ctx.Init2(at{client: client}, nil, false)
@@ -29,17 +33,14 @@ func prepared(t *testing.T, client net.Addr, lines ...string) (head []string, up
 	if err := ctx.Request.Header.Read(bufio.NewReader(strings.NewReader(request))); err != nil {
 		t.Fatalf("%q: %v", lines, err)
 	}
-	var f forwarding
-	upgrade = f.prepare(&ctx)
-	text, ok := strings.CutSuffix(f.head.String(), "\r\n\r\n")
-	if !ok {
-		t.Fatalf("%q", f.head.String())
+	var f forwardedHead
+	var r backend.Request
+	upgrade = f.write(&ctx, &o)
+	f.fill(&r)
+	if string(r.Method) != "GET" || string(r.Target) != "/a%2Fb?c" {
+		t.Errorf("%s %s", r.Method, r.Target)
 	}
-	head = strings.Split(text, "\r\n")
-	if head[0] != "GET /a%2Fb?c HTTP/1.1" {
-		t.Errorf("%q", head[0])
-	}
-	head = head[1:]
+	head = strings.Split(strings.TrimSuffix(string(r.Lines), "\r\n"), "\r\n")
 	slices.Sort(head)
 	return head, upgrade
 }
@@ -87,7 +88,7 @@ func TestForwardedHead(t *testing.T) {
 		{"names and values stay as they are", remote, []string{"x-lower: 1", "X-UPPER:  2 ", "Accept: a", "Accept: b", "Authorization: Basic x", "Content-Type: a/b"},
 			[]string{"Accept: a", "Accept: b", "Authorization: Basic x", "Content-Type: a/b", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Host: shop.example", "X-Forwarded-Proto: http", "X-UPPER: 2", "x-lower: 1"}},
 	} {
-		got, upgrade := prepared(t, tc.client, append([]string{host}, tc.lines...)...)
+		got, upgrade := prepared(t, ForwardOptions{Trusted: thisMachine}, tc.client, append([]string{host}, tc.lines...)...)
 		want := append([]string{host}, tc.want...)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
@@ -95,6 +96,43 @@ func TestForwardedHead(t *testing.T) {
 		}
 		if upgrade != "" {
 			t.Errorf("%s: upgrade to %q", tc.name, upgrade)
+		}
+	}
+}
+
+// TestForwardOptions: what else an app may be told.
+func TestForwardOptions(t *testing.T) {
+	six := &net.TCPAddr{IP: net.ParseIP("2001:db8::9"), Port: 1}
+	for _, tc := range []struct {
+		name   string
+		o      ForwardOptions
+		client net.Addr
+		lines  []string
+		want   []string
+	}{
+		{"Forwarded", ForwardOptions{Forwarded: true, NoXForwarded: true}, remote, []string{"Forwarded: for=1.1.1.1", "X-Forwarded-For: 1.1.1.1"},
+			[]string{`Forwarded: for=203.0.113.9;host="shop.example";proto=http`}},
+		{"Forwarded, IPv6, behind a trusted proxy", ForwardOptions{Forwarded: true, NoXForwarded: true, Trusted: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}}, six,
+			[]string{"Forwarded: for=1.1.1.1", "forwarded: for=2.2.2.2;proto=https", "X-Forwarded-For: 1.1.1.1"},
+			[]string{`Forwarded: for=1.1.1.1, for=2.2.2.2;proto=https, for="[2001:db8::9]";host="shop.example";proto=http`, "X-Forwarded-For: 1.1.1.1"}},
+		{"Forwarded off, of a stranger", ForwardOptions{NoXForwarded: true}, remote, []string{"Forwarded: for=1.1.1.1"}, nil},
+		{"Forwarded off, of a trusted proxy", ForwardOptions{NoXForwarded: true, Trusted: thisMachine}, local4, []string{"Forwarded: for=1.1.1.1"},
+			[]string{"Forwarded: for=1.1.1.1"}},
+		{"Via", ForwardOptions{Via: true, NoXForwarded: true}, remote, []string{"Via: 1.0 a"}, []string{"Via: 1.0 a", "Via: 1.1 cometproxy"}},
+		{"an id is kept", ForwardOptions{RequestID: "X-Request-Id", NoXForwarded: true}, remote, []string{"x-request-id: Az09-_.:/+=~"}, []string{"X-Request-Id: Az09-_.:/+=~"}},
+		{"the first of two", ForwardOptions{RequestID: "X-Request-Id", NoXForwarded: true}, remote, []string{"X-Request-Id: a", "X-Request-Id: b"}, []string{"X-Request-Id: a"}},
+	} {
+		got, _ := prepared(t, tc.o, tc.client, append([]string{"Host: shop.example"}, tc.lines...)...)
+		want := append([]string{"Host: shop.example"}, tc.want...)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %q\nwant %q", tc.name, got, want)
+		}
+	}
+	for _, bad := range []string{"", "a b", "a\"", strings.Repeat("x", 129)} {
+		head, _ := prepared(t, ForwardOptions{RequestID: "X-Id", NoXForwarded: true}, remote, "Host: x", "X-Id: "+bad)
+		if len(head) != 2 || !regexp.MustCompile("^X-Id: [0-9a-f]{32}$").MatchString(head[1]) {
+			t.Errorf("%q: %q", bad, head)
 		}
 	}
 }
@@ -110,7 +148,7 @@ func TestForwardedUpgrade(t *testing.T) {
 		{[]string{"Connection: keep-alive", "Upgrade: websocket"}, ""},
 		{[]string{"Connection: Upgrade"}, ""},
 	} {
-		head, upgrade := prepared(t, remote, append([]string{"Host: x"}, tc.lines...)...)
+		head, upgrade := prepared(t, ForwardOptions{}, remote, append([]string{"Host: x"}, tc.lines...)...)
 		if upgrade != tc.want {
 			t.Errorf("%q: upgrade to %q", tc.lines, upgrade)
 		}
@@ -162,10 +200,12 @@ func TestAbsoluteForm(t *testing.T) {
 	if err := ctx.Request.Header.Read(bufio.NewReader(strings.NewReader(request))); err != nil {
 		t.Fatal(err)
 	}
-	var f forwarding
-	f.prepare(&ctx)
-	head := f.head.String()
-	if !strings.HasPrefix(head, "GET http://shop.example/a%2Fb?c HTTP/1.1\r\n") || !strings.Contains(head, "Host: shop.example\r\n") ||
+	var f forwardedHead
+	var r backend.Request
+	f.write(&ctx, new(ForwardOptions))
+	f.fill(&r)
+	head := string(r.Lines)
+	if string(r.Target) != "http://shop.example/a%2Fb?c" || !strings.HasPrefix(head, "Host: shop.example\r\n") ||
 		!strings.Contains(head, "X-Forwarded-Host: shop.example\r\n") || strings.Contains(head, "admin") {
 		t.Errorf("%s", head)
 	}

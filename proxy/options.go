@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -31,6 +32,7 @@ type Options struct {
 	// History are the hub's options; its Receiver is the proxy's own.
 	History channels.Options
 
+	Forward  ForwardOptions
 	Hold     HoldOptions
 	Publish  PublishOptions
 	GRIP     GRIPOptions
@@ -48,6 +50,38 @@ type Options struct {
 	// NoDate leaves the Date header out of answers, for golden files and
 	// virtual time.
 	NoDate bool
+}
+
+// ForwardOptions are about what an app is told of its client.
+type ForwardOptions struct {
+	// Trusted are the addresses of proxies in front of this one, which are
+	// believed what they say of their clients; default: this machine's.
+	Trusted []netip.Prefix
+
+	NoXForwarded bool // X-Forwarded-For, -Proto and -Host are not sent
+	Forwarded    bool // Forwarded (RFC 7239) is
+	Via          bool // Via is, to the app and to the client
+
+	// RequestID is the header field that carries the id of a request, to the app
+	// and back; empty: none.
+	RequestID string
+}
+
+// thisMachine are the addresses of who is trusted unless told otherwise.
+var thisMachine = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// trusts reports that what client says of others is believed. Who comes over a
+// socket has no address, and is on this machine.
+func (o *ForwardOptions) trusts(client netip.Addr) bool {
+	if !client.IsValid() {
+		return true
+	}
+	for _, p := range o.Trusted {
+		if p.Contains(client) {
+			return true
+		}
+	}
+	return false
 }
 
 // HoldOptions are about native routes.
@@ -131,6 +165,9 @@ func orDuration(v, d time.Duration) time.Duration {
 }
 
 func (o Options) resolved() Options {
+	if o.Forward.Trusted == nil {
+		o.Forward.Trusted = thisMachine
+	}
 	o.Hold.Timeout = orDuration(o.Hold.Timeout, 25*time.Second)
 	o.Hold.MaxTimeout = orDuration(o.Hold.MaxTimeout, 60*time.Second)
 	o.Hold.MaxChannels = orInt(o.Hold.MaxChannels, 100)

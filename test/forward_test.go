@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,44 @@ func TestForwardRequestHead(t *testing.T) {
 	}
 }
 
+var ownID = regexp.MustCompile("^[0-9a-f]{32}$")
+
+// TestForwardRequestID: a request's id goes to the app, back to the client, and
+// into the log.
+func TestForwardRequestID(t *testing.T) {
+	t.Parallel()
+	s, b := startApp(t, "[forward]\nvia = true\nforwarded = true\n", func(x *harness.Exchange) {
+		if x.Target == "/gone" {
+			x.Conn.Close()
+			return
+		}
+		x.Answer(200, "", "x-request-id: the app's", "Via: 1.1 app")
+	})
+	for _, c := range []struct {
+		target, sent string
+		status       int
+	}{{"/", "", 200}, {"/", "mine-1", 200}, {"/", "not \"mine\"", 200}, {"/gone", "lost-1", 502}} {
+		a := s.Client(t).Get(t, c.target, "X-Request-Id: "+c.sent)
+		id := a.Header.Get("X-Request-Id")
+		if a.Status != c.status || id != c.sent && !ownID.MatchString(id) || len(a.Header["X-Request-Id"]) != 1 {
+			t.Errorf("%s with %q: %d %v", c.target, c.sent, a.Status, a.Header)
+		}
+		x := b.Requests()[len(b.Requests())-1]
+		if got := x.Header.Get("X-Request-Id"); got != id {
+			t.Errorf("the app got %q, the client %q", got, id)
+		}
+		if x.Header.Get("Via") != "1.1 cometproxy" || x.Header.Get("Forwarded") != "for=127.0.0.1;host=\"localhost\";proto=http" {
+			t.Errorf("the app got %q", x.Lines)
+		}
+		if c.status == 200 && !slices.Equal(a.Header["Via"], []string{"1.1 app", "1.1 cometproxy"}) {
+			t.Errorf("the client got %v", a.Header)
+		}
+	}
+	if !strings.Contains(s.Log(), `"request_id":"lost-1"`) {
+		t.Errorf("the log does not name the request:\n%s", s.Log())
+	}
+}
+
 // checkHead compares all header lines that the app got with those it should.
 func checkHead(t *testing.T, x *harness.Exchange, want []string, forwarded map[string]string) {
 	t.Helper()
@@ -84,7 +123,7 @@ func checkHead(t *testing.T, x *harness.Exchange, want []string, forwarded map[s
 			delete(forwarded, name)
 			continue
 		}
-		if name == "connection" && value == "keep-alive" {
+		if name == "connection" && value == "keep-alive" || name == "x-request-id" && ownID.MatchString(value) {
 			continue
 		}
 		got = append(got, line)

@@ -24,6 +24,13 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 			Total:      off(c.History.Total),
 			Tombstones: off(c.History.Tombstones),
 		},
+		Forward: proxy.ForwardOptions{
+			Trusted:      c.Forward.TrustedProxies,
+			NoXForwarded: !c.Forward.XForwarded,
+			Forwarded:    c.Forward.Forwarded,
+			Via:          c.Forward.Via,
+			RequestID:    c.Forward.RequestID,
+		},
 		Hold: proxy.HoldOptions{
 			Timeout:     c.Hold.Timeout,
 			MaxTimeout:  c.Hold.MaxTimeout,

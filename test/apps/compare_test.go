@@ -138,7 +138,7 @@ func endToEnd(lines []string, random *regexp.Regexp) []string {
 		name = strings.ToLower(name)
 		line = name + ":" + value
 		switch name {
-		case "connection", "keep-alive", "transfer-encoding":
+		case "connection", "keep-alive", "transfer-encoding", "x-request-id":
 			continue
 		case "date":
 			line = dates.ReplaceAllString(line, someDay)

@@ -319,9 +319,14 @@ var differences = []*difference{
 		everywhere: of(toApp, drops("Accept")),
 	},
 	{
-		what:       "the app gets `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto`",
+		what:       "the app gets `X-Forwarded-For`, `X-Forwarded-Host`, `X-Forwarded-Proto` and `X-Request-Id`",
 		why:        "it does not see the client otherwise; Pushpin sends some of them if told to",
-		everywhere: of(toApp, takes("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto")),
+		everywhere: of(toApp, takes("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id")),
+	},
+	{
+		what:       "answers that are not held carry `X-Request-Id`",
+		why:        "a client's complaint names the request that the app has in its log",
+		everywhere: takes("X-Request-Id"),
 	},
 }
 

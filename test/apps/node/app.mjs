@@ -50,7 +50,7 @@ app.get('/large', (req, res) => {
 });
 app.use('/static', express.static(fileURLToPath(new URL('.', import.meta.url))));
 app.all('/echo/*', express.raw({type: () => true, limit: '1mb'}), (req, res) => {
-  const {connection, 'x-forwarded-for': f, 'x-forwarded-proto': p, 'x-forwarded-host': h, 'grip-feature': g, ...headers} = req.headers;
+  const {connection, 'x-forwarded-for': f, 'x-forwarded-proto': p, 'x-forwarded-host': h, 'grip-feature': g, 'x-request-id': i, ...headers} = req.headers;
   const body = Buffer.isBuffer(req.body) ? req.body.toString('latin1') : null;
   res.json({method: req.method, target: req.url, query: req.query, headers: Object.entries(headers).sort(), body});
 });

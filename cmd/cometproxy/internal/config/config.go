@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"regexp"
 	"time"
@@ -14,6 +15,7 @@ import (
 type Config struct {
 	Public   Public
 	Internal Internal
+	Forward  Forward
 	Hold     Hold
 	History  History
 	Publish  Publish
@@ -37,6 +39,15 @@ type Internal struct {
 	Token     string   // resolved: also when it came from TokenFile
 	TokenFile string   // as written, for messages
 	Debug     bool
+}
+
+// Forward is about what apps are told of their clients.
+type Forward struct {
+	TrustedProxies []netip.Prefix // never nil
+	XForwarded     bool
+	Forwarded      bool
+	Via            bool
+	RequestID      string // a header field; empty: none
 }
 
 // Hold is about native routes.
@@ -155,7 +166,12 @@ func Parse(name string, text []byte) (*Config, Problems) {
 // Default is the configuration of an empty file, without any route.
 func Default() *Config {
 	c := new(Config)
-	setDefaults(&target{config: c}, "public", "internal", "hold", "history", "publish", "grip", "limits", "log", "shutdown")
+	t := &target{config: c}
+	setDefaults(t, "public", "internal", "forward", "hold", "history", "publish", "grip", "limits", "log", "shutdown")
+	for _, text := range t.raw.trusted {
+		p, _ := prefix(text)
+		c.Forward.TrustedProxies = append(c.Forward.TrustedProxies, p)
+	}
 	return c
 }
 

@@ -31,9 +31,10 @@ type target struct {
 
 // rawValues are texts that need more work than their kind does.
 type rawValues struct {
-	token  string
-	sigKey string
-	params map[string]string
+	token   string
+	sigKey  string
+	trusted []string
+	params  map[string]string
 }
 
 const (
@@ -56,6 +57,17 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Internal.TokenFile }},
 	{path: "internal.debug", kind: isFlag, def: false, doc: "serve /debug/check, /debug/stats, /debug/pprof/ and /debug/free",
 		field: func(t *target) any { return &t.config.Internal.Debug }},
+
+	{path: "forward.trusted_proxies", kind: isTexts, def: list("127.0.0.0/8", "::1"), doc: "addresses or networks of proxies in front of this one, which are believed what they say of their clients",
+		field: func(t *target) any { return &t.raw.trusted }},
+	{path: "forward.x_forwarded", kind: isFlag, def: true, doc: "tell apps of their clients by X-Forwarded-For, -Proto and -Host",
+		field: func(t *target) any { return &t.config.Forward.XForwarded }},
+	{path: "forward.forwarded", kind: isFlag, def: false, doc: "tell them by Forwarded (RFC 7239)",
+		field: func(t *target) any { return &t.config.Forward.Forwarded }},
+	{path: "forward.via", kind: isFlag, def: false, doc: "add Via, to the app and to the client",
+		field: func(t *target) any { return &t.config.Forward.Via }},
+	{path: "forward.request_id", kind: isText, def: "X-Request-Id", doc: "header field with the id of a request, made unless it has one, to the app and back; empty: none",
+		field: func(t *target) any { return &t.config.Forward.RequestID }},
 
 	{path: "hold.timeout", kind: isDuration, def: "25s", min: int64(time.Millisecond), max: day, doc: "how long a poll is held when the client asks for nothing else",
 		field: func(t *target) any { return &t.config.Hold.Timeout }},

@@ -212,6 +212,7 @@ func (r *reader) sections(raw map[string]any, at *node) {
 	checkPublic(found["public"], &r.config.Public)
 	checkInternal(found["internal"], &r.config.Internal, t.raw.token)
 	checkBothListen(found["public"], found["internal"], r.config)
+	checkForward(found["forward"], &r.config.Forward, t.raw.trusted)
 	checkBounds(found, r.config)
 	checkGRIP(found["grip"], &r.config.GRIP, t.raw.sigKey)
 	checkOperation(found, r.config)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -40,6 +41,7 @@ func TestValues(t *testing.T) {
 	want := &Config{
 		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine"},
 		Internal: Internal{Listen: []string{"unix:/run/cometproxy/internal.sock", "localhost:5561"}, Token: "a-token-of-enough-characters", TokenFile: "testdata/secret/token", Debug: true},
+		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 20 * time.Second, MaxTimeout: time.Minute, MaxChannels: 10, MaxAnswer: 65536},
 		History:  History{Messages: 10, Age: 90 * time.Minute, Bytes: 2_000_000, Total: 1 << 30},
 		Publish:  Publish{MaxBytes: 512 << 10, MaxRequest: 1_000_000_000},
@@ -59,6 +61,11 @@ func TestValues(t *testing.T) {
 	}
 }
 
+var defaultForward = Forward{
+	TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+	XForwarded:     true, RequestID: "X-Request-Id",
+}
+
 // TestDefaults: a file with one backend has all defaults and the implied route.
 func TestDefaults(t *testing.T) {
 	c, problems := Parse("f.toml", []byte("[[backend]]\nname = \"app\"\nurls = [\"http://127.0.0.1:3000\"]\n"))
@@ -68,6 +75,7 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		Public:   Public{Listen: []string{"127.0.0.1:8000"}, Parker: "auto"},
 		Internal: Internal{Listen: []string{"127.0.0.1:5561"}},
+		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 25 * time.Second, MaxTimeout: time.Minute, MaxChannels: 100, MaxAnswer: 1 << 20},
 		History:  History{Messages: 100, Age: 5 * time.Minute, Bytes: 1 << 20, Total: 256 << 20, Tombstones: 1_000_000},
 		Publish:  Publish{MaxBytes: 1 << 20, MaxRequest: 8 << 20},

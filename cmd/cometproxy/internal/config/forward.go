@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// checkForward resolves the proxies that are trusted.
+func checkForward(s *section, f *Forward, trusted []string) {
+	f.TrustedProxies = make([]netip.Prefix, 0, len(trusted))
+	for i, text := range trusted {
+		p, why := prefix(text)
+		switch {
+		case why != "":
+			s.itemProblem("trusted_proxies", i, "%s", why)
+		case p.Bits() == 0:
+			s.itemWarn("trusted_proxies", i, "%s trusts everybody: any client can say that it is another", quoted(text))
+		}
+		f.TrustedProxies = append(f.TrustedProxies, p)
+	}
+	if s.ok("request_id") && f.RequestID != "" && !isToken(f.RequestID) {
+		s.problem("request_id", "%s is no name of a header field: write letters, digits and -, as in \"X-Request-Id\"", quoted(f.RequestID))
+	}
+}
+
+// prefix reads an address or a network, or says what is wrong with it.
+func prefix(text string) (p netip.Prefix, why string) {
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
+		ip = ip.Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()), ""
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, fmt.Sprintf("%s is neither an address nor a network: write \"10.0.0.1\" or \"10.0.0.0/8\"", quoted(text))
+	}
+	if masked := p.Masked(); masked != p {
+		return p, fmt.Sprintf("%s has bits behind its /%d: write %s, or the address alone", quoted(text), p.Bits(), quoted(masked.String()))
+	}
+	return p, ""
+}
+
+// isToken is true for what may be the name of a header field (RFC 9110, section 5.6.2).
+func isToken(name string) bool {
+	for _, c := range []byte(name) {
+		if !isLetter(c) && !isDigit(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
+}
