@@ -8,17 +8,18 @@ import (
 )
 
 // copyAnswerHead makes the head of the answer to the client.
-func copyAnswerHead(dst, src *fasthttp.ResponseHeader) {
+func copyAnswerHead(dst, src *fasthttp.ResponseHeader, e *edit) {
 	dst.SetStatusCode(src.StatusCode())
 	dst.SetStatusMessage(src.StatusMessage())
-	for k, v := range endToEnd(src) {
+	for k, v := range endToEnd(src, e) {
 		dst.AddBytesKV(k, v)
 	}
 }
 
 // endToEnd are the header lines of an app's answer that its client may see: not
-// what concerns the app's connection only, and nothing of GRIP.
-func endToEnd(src *fasthttp.ResponseHeader) iter.Seq2[[]byte, []byte] {
+// what concerns the app's connection only, and nothing of GRIP, changed as the
+// route says.
+func endToEnd(src *fasthttp.ResponseHeader, e *edit) iter.Seq2[[]byte, []byte] {
 	var named [][]byte
 	for k, v := range src.All() {
 		if equalFold(k, "Connection") {
@@ -29,10 +30,15 @@ func endToEnd(src *fasthttp.ResponseHeader) iter.Seq2[[]byte, []byte] {
 	}
 	return func(yield func(k, v []byte) bool) {
 		for k, v := range src.All() {
-			if kindOf(k) == hopLine && !equalFold(k, "Content-Length") || containsName(named, k) {
+			if kindOf(k) == hopLine && !equalFold(k, "Content-Length") || containsName(named, k) || e.removes(k) {
 				continue
 			}
 			if !yield(k, v) {
+				return
+			}
+		}
+		for _, line := range e.in {
+			if !yield(line[0], line[1]) {
 				return
 			}
 		}

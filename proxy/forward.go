@@ -38,7 +38,13 @@ var forwardings = sync.Pool{New: func() any { return new(forwarding) }}
 func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	f := forwardings.Get().(*forwarding)
 	conn := ctx.Conn().(park.Conn)
-	upgrade := f.head.write(ctx, &p.opts.Forward)
+	upgrade, ok := f.head.write(ctx, &p.opts.Forward, t)
+	if !ok {
+		forwardings.Put(f)
+		problem(ctx, fasthttp.StatusBadRequest, "write the path's beginning as it is, %s, without escapes and dots", t.stripPrefix)
+		p.refuse(ctx)
+		return
+	}
 	if t.grip {
 		p.sign(&f.head)
 	}
@@ -59,7 +65,11 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	}
 	f.endWatch(conn)
 	if err != nil {
-		p.forwardFailed(ctx, f.head.id, err)
+		if errors.Is(err, errBodyTooLarge) {
+			t.tooLarge(ctx)
+		} else {
+			p.forwardFailed(ctx, f.head.id, err)
+		}
 		p.opts.Forward.addTrace(&ctx.Response.Header, f.head.id)
 		forwardings.Put(f)
 		p.refuse(ctx)
@@ -89,7 +99,7 @@ func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *bac
 		return err
 	}
 	conn.SetReadPace(bodyPause)
-	f.body = requestBody{stream: stream, size: int64(size), over: make(chan struct{})}
+	f.body = requestBody{stream: stream, size: int64(size), limit: f.target.maxBody, over: make(chan struct{})}
 	req.Body, req.BodySize = &f.body, int64(size)
 	req.Interrupt = func() {
 		conn.SetReadPace(0)
@@ -101,7 +111,7 @@ func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *bac
 // passOn gives the answer to the client, changed as in says if it is not nil.
 func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange, upgrade string, in *grip.Instruction) {
 	status := x.Header.StatusCode()
-	copyAnswerHead(&ctx.Response.Header, x.Header)
+	copyAnswerHead(&ctx.Response.Header, x.Header, &f.target.answer)
 	p.opts.Forward.addTrace(&ctx.Response.Header, f.head.id)
 	if in != nil {
 		follow(&ctx.Response.Header, in)

@@ -107,19 +107,28 @@ type forwardedHead struct {
 
 // write makes the head that goes to the backend: the client's, line for line, less
 // what concerns its connection only or is GRIP's, and with what the app should
-// know of the client. It returns the protocol to change to, if the client asks for
-// that.
-func (f *forwardedHead) write(ctx *fasthttp.RequestCtx, o *ForwardOptions) (upgrade string) {
+// know of the client, changed as the route says. It returns the protocol to
+// change to, if the client asks for that; ok is false if the route's prefix is
+// written in a way that cannot be taken off.
+func (f *forwardedHead) write(ctx *fasthttp.RequestCtx, o *ForwardOptions, t *target) (upgrade string, ok bool) {
 	h := &ctx.Request.Header
+	uri := h.RequestURI()
+	if t.stripPrefix != "" {
+		if uri, ok = stripped(uri, t.stripPrefix); !ok {
+			return "", false
+		}
+	}
 	client := clientIP(ctx.RemoteAddr())
 	trusted := o.trusts(client)
 	named, upgrading := connectionNames(h)
-	*f = forwardedHead{buf: append(append(f.buf[:0], h.Method()...), h.RequestURI()...), noHost: true}
+	*f = forwardedHead{buf: append(append(f.buf[:0], h.Method()...), uri...), noHost: true}
 	f.method, f.lines = len(h.Method()), len(f.buf)
 	authority, absolute := route.Authority(h.RequestURI())
 	for k, v := range h.AllInOrder() {
 		kind := kindOf(k)
 		switch {
+		case t.request.removes(k):
+			continue
 		case kind == hostLine:
 			f.noHost = false
 			if absolute { // what the route was chosen by
@@ -148,13 +157,17 @@ func (f *forwardedHead) write(ctx *fasthttp.RequestCtx, o *ForwardOptions) (upgr
 		}
 		f.add(k, v)
 	}
-	if absolute && f.noHost {
+	if absolute && f.noHost && !t.request.removes([]byte("Host")) {
 		f.noHost = false
 		f.add([]byte("Host"), authority)
 	}
+	for _, line := range t.request.in {
+		f.noHost = f.noHost && !equalFold(line[0], "Host")
+		f.add(line[0], line[1])
+	}
 	f.addForwarded(ctx, o, client)
 	f.addID(o)
-	return upgrade
+	return upgrade, true
 }
 
 // fill gives the head to a request; nothing can be added any more.

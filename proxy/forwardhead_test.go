@@ -24,7 +24,7 @@ func TestForwardCookies(t *testing.T) {
 			t.Fatal(err)
 		}
 		var f forwarding
-		f.head.write(&ctx, new(ForwardOptions))
+		f.head.write(&ctx, new(ForwardOptions), new(target))
 		var got strings.Builder
 		for line := range strings.SplitAfterSeq(string(f.head.buf[f.head.lines:]), "\r\n") {
 			if len(line) > 7 && strings.EqualFold(line[:7], "cookie:") {

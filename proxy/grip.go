@@ -122,7 +122,7 @@ func (p *Proxy) readInstruction(f *forwarding, x *backend.Exchange) (in *grip.In
 			return in, nil, badInstruction(err, p.checkInstruction(in))
 		}
 	}
-	head := newTimeoutHead(x.Header) // before the body, whose trailers come into the head
+	head := newTimeoutHead(x.Header, &f.target.answer) // before the body, whose trailers come into the head
 	body, err := readInstructed(f, x)
 	if err != nil {
 		return nil, nil, err
@@ -246,9 +246,9 @@ type timeoutHead struct {
 	fields []grip.Field
 }
 
-func newTimeoutHead(h *fasthttp.ResponseHeader) timeoutHead {
+func newTimeoutHead(h *fasthttp.ResponseHeader, e *edit) timeoutHead {
 	t := timeoutHead{status: h.StatusCode(), reason: string(h.StatusMessage())}
-	for name, value := range endToEnd(h) {
+	for name, value := range endToEnd(h, e) {
 		if !equalFold(name, "Content-Encoding") { // which is undone
 			t.fields = append(t.fields, grip.Field{Name: string(name), Value: string(value)})
 		}

@@ -35,7 +35,7 @@ func prepared(t *testing.T, o ForwardOptions, client net.Addr, lines ...string) 
 	}
 	var f forwardedHead
 	var r backend.Request
-	upgrade = f.write(&ctx, &o)
+	upgrade, _ = f.write(&ctx, &o, new(target))
 	f.fill(&r)
 	if string(r.Method) != "GET" || string(r.Target) != "/a%2Fb?c" {
 		t.Errorf("%s %s", r.Method, r.Target)
@@ -179,7 +179,7 @@ func TestAnswerHead(t *testing.T) {
 		if err := src.Read(bufio.NewReader(strings.NewReader(tc.app + "Content-Length: 0\r\n\r\n"))); err != nil {
 			t.Fatalf("%s: %v", tc.name, err)
 		}
-		copyAnswerHead(&dst, &src)
+		copyAnswerHead(&dst, &src, new(edit))
 		lines := strings.Split(strings.TrimSuffix(string(dst.Header()), "\r\n\r\n"), "\r\n")
 		lines = slices.DeleteFunc(lines, func(l string) bool {
 			return strings.HasPrefix(l, "Content-Length") || strings.HasPrefix(l, "Date: ")
@@ -202,7 +202,7 @@ func TestAbsoluteForm(t *testing.T) {
 	}
 	var f forwardedHead
 	var r backend.Request
-	f.write(&ctx, new(ForwardOptions))
+	f.write(&ctx, new(ForwardOptions), new(target))
 	f.fill(&r)
 	head := string(r.Lines)
 	if string(r.Target) != "http://shop.example/a%2Fb?c" || !strings.HasPrefix(head, "Host: shop.example\r\n") ||

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"cometproxy/backend"
@@ -121,7 +122,8 @@ type InternalOptions struct {
 	Debug bool
 }
 
-// A Route sends requests to a backend or, with channels, holds them.
+// A Route sends requests to a backend, holds them (Channels), or answers them
+// (Redirect or Status).
 type Route struct {
 	Host     string
 	Path     string
@@ -135,7 +137,27 @@ type Route struct {
 	// FromAnswer lets a hold begin when the app answered and not, as it does
 	// otherwise, when its request was forwarded.
 	NoGRIP, FromAnswer bool
+
+	// Methods are those allowed, GET also for HEAD; empty: all. Not of native routes.
+	Methods []string
+	// MaxBody bounds a request's body; 0: no bound.
+	MaxBody int64
+	// StripPrefix is taken off the request's target before it goes to the app.
+	StripPrefix string
+	// RequestHeaders and AnswerHeaders change what goes to the app, and what comes
+	// from it.
+	RequestHeaders, AnswerHeaders HeaderEdit
+
+	// Redirect sends clients elsewhere with the same target: "https" to the same
+	// host, or "https://host". Status is that of the redirect, default 308, or of
+	// a fixed answer with Body and its Type.
+	Redirect   string
+	Status     int
+	Body, Type string
 }
+
+// answers reports that the route asks nobody.
+func (r *Route) answers() bool { return r.Redirect != "" || r.Status != 0 }
 
 // CORS says which origins' scripts may read a native route.
 type CORS struct {
@@ -193,29 +215,59 @@ func (o Options) resolved() Options {
 
 // target is what the proxy hangs on each route of its table.
 type target struct {
-	backend    *backend.Backend // nil: a native route
+	fixed      *fixedAnswer     // nil: a native route or one with a backend
+	backend    *backend.Backend // nil: a native route, or one with a fixed answer
 	grip       bool             // the backend's answers may hold
 	fromAnswer bool             // and begin when the app answered
 	cors       *cors            // nil: none
+
+	methods     []string // nil: all
+	maxBody     int64    // 0: no bound
+	stripPrefix string
+	request     edit
+	answer      edit
 }
+
+func newTarget(r *Route, backends map[string]*backend.Backend) *target {
+	t := &target{backend: backends[r.Backend], grip: !r.NoGRIP, fromAnswer: r.FromAnswer,
+		methods: r.Methods, maxBody: r.MaxBody, stripPrefix: r.StripPrefix,
+		request: newEdit(r.RequestHeaders), answer: newEdit(r.AnswerHeaders)}
+	if r.CORS != nil {
+		t.cors = newCORS(r.CORS)
+	}
+	if r.answers() {
+		t.fixed = &fixedAnswer{status: r.Status, redirect: r.Redirect, kind: r.Type, body: []byte(r.Body), edit: t.answer}
+		if t.fixed.status == 0 {
+			t.fixed.status = fasthttp.StatusPermanentRedirect
+		}
+		if t.fixed.kind == "" {
+			t.fixed.kind = "text/plain; charset=utf-8"
+		}
+	}
+	return t
+}
+
+// nobody stands for the backend of routes that answer by themselves: they match
+// what one with a backend does.
+const nobody = "-"
 
 func (o *Options) table() (*route.Table, error) {
 	routes := make([]route.Route, 0, len(o.Routes))
 	var errs []error
 	for _, r := range o.Routes {
-		t := &target{backend: o.Backends[r.Backend], grip: !r.NoGRIP, fromAnswer: r.FromAnswer}
+		t, backend := newTarget(&r, o.Backends), r.Backend
+		if r.answers() {
+			backend = nobody
+		}
 		if r.Backend != "" && t.backend == nil {
 			errs = append(errs, fmt.Errorf("route %s: there is no backend %q", r.Path, r.Backend))
-		}
-		if r.CORS != nil {
-			t.cors = newCORS(r.CORS)
 		}
 		params := make(map[string]string)
 		for name, re := range r.Params {
 			params[name] = re.String()
 		}
 		routes = append(routes, route.Route{Host: r.Host, Path: r.Path, Channels: r.Channels,
-			Backend: r.Backend, Params: params, Open: r.Open, Value: t})
+			Backend: backend, Params: params, Open: r.Open, Value: t})
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

@@ -131,13 +131,19 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 
 func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 	m, err := p.routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
-	switch {
-	case err != nil:
+	if err != nil {
 		p.unroutable(ctx, err)
-	case m.Route.Value.(*target).backend != nil:
-		p.forward(ctx, m.Route.Value.(*target))
-	default:
+		return
+	}
+	t := m.Route.Value.(*target)
+	switch {
+	case t.fixed == nil && t.backend == nil:
 		p.native(ctx, &m)
+	case t.refuses(p, ctx):
+	case t.fixed != nil:
+		t.fixed.write(p, ctx)
+	default:
+		p.forward(ctx, t)
 	}
 }
 

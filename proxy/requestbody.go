@@ -15,6 +15,7 @@ import (
 type requestBody struct {
 	stream io.Reader
 	size   int64         // as announced; negative: not announced
+	limit  int64         // more is an error; 0: no bound
 	read   int64         // bytes
 	ended  bool          // read to its end
 	over   chan struct{} // closed when more has been read than a hold may have
@@ -29,6 +30,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		close(b.over)
 	}
 	b.ended = err == io.EOF || b.size >= 0 && b.read >= b.size
+	if b.limit > 0 && b.read > b.limit {
+		return 0, errBodyTooLarge
+	}
 	return n, err
 }
 

@@ -64,7 +64,7 @@ func TestCheckWithoutFile(t *testing.T) {
 
 func TestCheckExample(t *testing.T) {
 	code, stdout, _ := invoke("check", "-config", "../../config.example.toml")
-	want := "PUBLIC  /events/{room} -> room:{room}, everyone\nok: ../../config.example.toml: 2 routes, 1 backend\n"
+	want := "PUBLIC  /events/{room} -> room:{room}, everyone\nok: ../../config.example.toml: 3 routes, 1 backend\n"
 	if code != exitOK || stdout != want {
 		t.Errorf("exit %d, got\n%swant\n%s", code, stdout, want)
 	}

@@ -99,7 +99,11 @@ func backendOptions(b config.Backend) backend.Options {
 
 func routeOptions(r config.Route) proxy.Route {
 	o := proxy.Route{Host: r.Host, Path: r.Path, Channels: r.Channels, Backend: r.Backend, Params: r.Params, Open: r.Open,
-		NoGRIP: !r.GRIP, FromAnswer: r.GRIPPosition == "answer"}
+		NoGRIP: !r.GRIP, FromAnswer: r.GRIPPosition == "answer",
+		Methods: r.Methods, MaxBody: r.MaxBody, StripPrefix: r.StripPrefix,
+		RequestHeaders: proxy.HeaderEdit{Set: r.SetRequestHeaders, Remove: r.RemoveRequestHeaders},
+		AnswerHeaders:  proxy.HeaderEdit{Set: r.SetAnswerHeaders, Remove: r.RemoveAnswerHeaders},
+		Redirect:       r.Redirect, Status: r.Status, Body: r.Body, Type: r.Type}
 	if r.CORS != nil {
 		o.CORS = &proxy.CORS{Origins: r.CORS.Origins, Credentials: r.CORS.Credentials, MaxAge: r.CORS.MaxAge}
 	}

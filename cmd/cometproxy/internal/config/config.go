@@ -110,7 +110,7 @@ type Backend struct {
 	IdleTimeout    time.Duration
 }
 
-// A Route has either Channels, and is native then, or a Backend.
+// A Route has Channels, and is native then, or a Backend, or Redirect or Status.
 type Route struct {
 	Path     string // "/" or "/a/{name}", no slash at the end
 	Host     string // lower case, perhaps "*.example.com"; empty: any
@@ -119,6 +119,19 @@ type Route struct {
 	CORS     *CORS                     // nil: no CORS headers; native routes only
 	Params   map[string]*regexp.Regexp // match whole values; native routes only
 	Open     bool
+
+	Methods              []string // empty: all; not on native routes
+	MaxBody              int64    // 0: no bound
+	StripPrefix          string   // begins the path; backend routes only
+	SetRequestHeaders    map[string]string
+	RemoveRequestHeaders []string
+	SetAnswerHeaders     map[string]string
+	RemoveAnswerHeaders  []string
+
+	Redirect string // "https", or scheme://host[:port][/path]
+	Status   int    // of the redirect, or of the answer; 0: none
+	Body     string // of the answer
+	Type     string // its Content-Type
 
 	GRIP         bool   // backend routes only: the backend's answers may hold
 	GRIPPosition string // "forward" or "answer"

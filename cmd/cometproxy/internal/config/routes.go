@@ -20,6 +20,7 @@ func (r *reader) routes(tables []rawTable, backends []*readBackend, root *node) 
 		checkTarget(s, &route, backends)
 		checkParams(s, &route, t.raw.params, params)
 		checkTemplates(s, &route, params, r.config.Hold.MaxChannels)
+		checkRules(s, &route)
 		checkFit(s, &route)
 		if s.ok("path", "host") && s.given["path"] {
 			same := samePattern(&route)
@@ -178,14 +179,16 @@ func hostOf(address string) string {
 	return host
 }
 
-// checkTarget sees that a route has channels or a backend, and one that exists.
+// checkTarget sees that a route has channels, a backend that exists, or an answer.
 func checkTarget(s *section, route *Route, backends []*readBackend) {
 	switch {
 	case s.given["channels"] && s.given["backend"]:
 		s.problem("channels", "the route has channels and backend: keep channels to hold without asking the app, or backend to forward; make two routes for both")
 		s.bad["backend"] = true
-	case !s.given["channels"] && !s.given["backend"]:
-		s.problem("", "has neither channels nor backend: add channels = [\"room:{room}\"] to hold, or backend = \"app\" to forward")
+	case s.answers() && (s.given["channels"] || s.given["backend"]):
+		s.problem("", "a route with redirect or status asks nobody: remove these, or channels and backend")
+	case !s.given["channels"] && !s.given["backend"] && !s.answers():
+		s.problem("", "has neither channels nor backend: add channels = [\"room:{room}\"] to hold, backend = \"app\" to forward, or redirect or status to answer")
 	}
 	if !s.given["backend"] || !s.ok("backend") {
 		return
@@ -212,25 +215,6 @@ func checkTarget(s *section, route *Route, backends []*readBackend) {
 			known = strings.Replace(known, " or ", " and ", 1)
 		}
 		s.problem("backend", "there is no backend %s%s%s", quoted(route.Backend), didYouMean(route.Backend, names), known)
-	}
-}
-
-// checkFit reports keys that would do nothing on this sort of route.
-func checkFit(s *section, route *Route) {
-	if s.given["channels"] == s.given["backend"] {
-		return
-	}
-	useless, sort, why := []string{"cors", "open", "params"}, "backend", "the app answers there itself: remove it, or give the route channels"
-	if s.given["channels"] {
-		useless, sort, why = []string{"grip", "grip_position"}, "channels", "no app is asked there: remove it"
-	}
-	for _, name := range useless {
-		if s.given[name] && s.ok(name) {
-			s.problem(name, "has no meaning on a route with %s, %s", sort, why)
-		}
-	}
-	if !route.GRIP && s.given["grip_position"] && s.ok("grip", "grip_position") {
-		s.warn("grip_position", "has no effect with grip = false")
 	}
 }
 
