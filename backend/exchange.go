@@ -63,6 +63,16 @@ func (b *Backend) Exchange(req Request) (*Exchange, error) {
 	return nil, e
 }
 
+// Address is where the app that answers is, as in Error.
+func (x *Exchange) Address() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.c == nil {
+		return ""
+	}
+	return x.c.target.address
+}
+
 func (x *Exchange) run() error {
 	if err := x.req.checkTarget(); err != nil {
 		return x.b.fail(KindBody, nil, err)

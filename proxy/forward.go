@@ -58,7 +58,9 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 		ctx.Response.SetConnectionClose()
 		return
 	}
+	began := time.Now()
 	x, err := t.backend.Exchange(req)
+	p.noteAsked(ctx, f, x, began)
 	if err == nil && t.grip && x.Header.StatusCode() != fasthttp.StatusSwitchingProtocols && hasInstructions(x.Header) {
 		p.instructed(ctx, conn, f, x)
 		return
@@ -76,6 +78,19 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 		return
 	}
 	p.passOn(ctx, conn, f, x, upgrade, nil)
+}
+
+// noteAsked tells the access log of an exchange; x is nil if there was no answer.
+func (p *Proxy) noteAsked(ctx *fasthttp.RequestCtx, f *forwarding, x *backend.Exchange, began time.Time) {
+	v := p.visitOf(ctx)
+	if v == nil {
+		return
+	}
+	address := ""
+	if x != nil {
+		address = x.Address()
+	}
+	v.asked(f.head.id, f.target.name, address, began)
 }
 
 // endWatch gives the connection back to who reads requests from it.

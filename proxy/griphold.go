@@ -53,7 +53,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 		wait = min(wait, max)
 	}
 	a := askings.Get().(*asking)
-	*a = asking{proxy: p, hold: h, query: q, after: e.Cursor, until: time.Now().Add(wait)}
+	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), query: q, after: e.Cursor, until: time.Now().Add(wait)}
 	succeed(ctx, conn, a)
 }
 

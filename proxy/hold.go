@@ -39,6 +39,7 @@ type asking struct {
 	proxy *Proxy
 	hold  *hold
 	query channels.Query
+	visit *visit // nil: not logged
 	after uint64 // position up to which everything has been seen
 	until time.Time
 }
@@ -65,6 +66,7 @@ func (a *asking) takeOver(conn park.Conn, buffered io.Reader) {
 	}
 	names := a.query.Channels
 	gen := p.hub.Prepare(&h.waiter, &a.query, a.after)
+	p.access.parks(h.conn, a.visit)
 	stay := park.Stay{Owner: h, Gen: gen, Until: a.until, Carried: carried}
 	*a = asking{} // what follows may panic, and drop must not find the hold
 	p.lot.Park(h.conn, stay)
@@ -96,6 +98,7 @@ func (p *Proxy) ended(ev park.Event) {
 	if ev.Kind == park.Reset {
 		conn := h.conn
 		p.recycle(h)
+		p.access.released(conn, 0, 0, why.String())
 		p.lot.Close(conn)
 		return
 	}
@@ -116,7 +119,7 @@ func (p *Proxy) finish(h *hold, shared *release) {
 	if m := h.waiter.Single(); m != nil && shared != nil {
 		a := shared.answer(p, s)
 		p.recycle(h)
-		p.send(conn, a, own, s)
+		p.send(conn, a, own, s, channels.ByMessage)
 		return
 	}
 	e := h.waiter.Ending()
@@ -125,11 +128,14 @@ func (p *Proxy) finish(h *hold, shared *release) {
 	a := p.appendAnswer((*scratch)[:0], &e, s)
 	*scratch = a.bytes
 	p.recycle(h)
-	p.send(conn, &a, own, s)
+	p.send(conn, &a, own, s, e.Reason)
 }
 
 // send writes an answer with a hold's own lines in it.
-func (p *Proxy) send(conn park.ID, a *answer, own *lines, s shape) {
+func (p *Proxy) send(conn park.ID, a *answer, own *lines, s shape, why channels.Reason) {
+	if p.access != nil {
+		p.access.released(conn, statusOf(a.bytes), len(a.bytes), why.String())
+	}
 	if own == nil {
 		p.lot.Answer(conn, a.bytes, s&shapeClose != 0)
 		return
@@ -149,6 +155,9 @@ func (p *Proxy) finishGRIP(h *hold, s shape) {
 	defer giveScratch(scratch)
 	*scratch = a.append((*scratch)[:0], s, !p.opts.NoDate)
 	p.recycle(h)
+	if p.access != nil {
+		p.access.released(conn, statusOf(*scratch), len(*scratch), e.Reason.String())
+	}
 	p.lot.Answer(conn, *scratch, s&shapeClose != 0)
 }
 

@@ -70,7 +70,7 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 	h := holds.Get().(*hold)
 	h.shape, h.own = s, ownLines(c.answer(head.origin), &r)
 	a := askings.Get().(*asking)
-	*a = asking{proxy: p, hold: h, query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
+	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
 	succeed(ctx, conn, a)
 }
 

@@ -46,7 +46,8 @@ type Options struct {
 	// negative: none.
 	Grace time.Duration
 
-	Log *zap.Logger // default: none
+	Log    *zap.Logger // default: none
+	Access AccessOptions
 
 	// NoDate leaves the Date header out of answers, for golden files and
 	// virtual time.
@@ -83,6 +84,12 @@ func (o *ForwardOptions) trusts(client netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// AccessOptions are about the log of requests.
+type AccessOptions struct {
+	Log    *zap.Logger // default: none
+	Sample int         // one of so many requests is logged; default: each
 }
 
 // HoldOptions are about native routes.
@@ -217,6 +224,7 @@ func (o Options) resolved() Options {
 type target struct {
 	fixed      *fixedAnswer     // nil: a native route or one with a backend
 	backend    *backend.Backend // nil: a native route, or one with a fixed answer
+	name       string           // of backend
 	grip       bool             // the backend's answers may hold
 	fromAnswer bool             // and begin when the app answered
 	cors       *cors            // nil: none
@@ -229,7 +237,7 @@ type target struct {
 }
 
 func newTarget(r *Route, backends map[string]*backend.Backend) *target {
-	t := &target{backend: backends[r.Backend], grip: !r.NoGRIP, fromAnswer: r.FromAnswer,
+	t := &target{backend: backends[r.Backend], name: r.Backend, grip: !r.NoGRIP, fromAnswer: r.FromAnswer,
 		methods: r.Methods, maxBody: r.MaxBody, stripPrefix: r.StripPrefix,
 		request: newEdit(r.RequestHeaders), answer: newEdit(r.AnswerHeaders)}
 	if r.CORS != nil {

@@ -33,6 +33,7 @@ type Proxy struct {
 	internal *fasthttp.Server
 	auth     guard
 	signer   *grip.Signer       // nil: requests are not signed
+	access   *accessLog         // nil: none
 	faults   func(where string) // tests make it panic; nil otherwise
 
 	state     atomic.Int32
@@ -76,6 +77,7 @@ func New(o Options) (*Proxy, error) {
 			return nil, err
 		}
 	}
+	p.access = newAccessLog(o.Access)
 	p.held.limit = o.GRIP.HeldBytes
 	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
 	p.auth.init(o.Internal)

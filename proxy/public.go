@@ -122,8 +122,12 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 			ctx.Response.SetConnectionClose()
 		}
 	}()
+	v := p.access.visit(p, ctx)
 	p.fault("handler")
 	p.route(ctx)
+	if v != nil && !v.taken {
+		v.end(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())))
+	}
 	if p.draining() {
 		ctx.Response.SetConnectionClose()
 	}

@@ -23,6 +23,9 @@ const sendPause = 60 * time.Second
 // HTTP server, which would wait for full buffers.
 type relay struct {
 	proxy   *Proxy
+	visit   *visit // nil: not logged
+	status  int
+	sent    int64       // bytes of the body
 	f       *forwarding // the exchange's until it is closed
 	x       *backend.Exchange
 	head    []byte
@@ -32,7 +35,7 @@ type relay struct {
 }
 
 func newRelay(p *Proxy, ctx *fasthttp.RequestCtx, f *forwarding, x *backend.Exchange) *relay {
-	r := &relay{proxy: p, f: f, x: x, noBody: x.BodySize() == 0 || bodiless(ctx.Response.StatusCode())}
+	r := &relay{proxy: p, visit: p.takeVisit(ctx), status: ctx.Response.StatusCode(), f: f, x: x, noBody: x.BodySize() == 0 || bodiless(ctx.Response.StatusCode())}
 	r.keep = !ctx.Request.Header.ConnectionClose() && x.UploadFinished() && !p.draining()
 	h := &ctx.Response.Header
 	switch {
@@ -114,6 +117,11 @@ func (r *relay) close() {
 }
 
 func (r *relay) report(err error) {
+	if err == nil {
+		r.visit.end(r.status, r.sent)
+	} else {
+		r.visit.end(r.status, r.sent, zap.NamedError("broken", err))
+	}
 	var be *backend.Error
 	switch {
 	case err == nil:
@@ -143,6 +151,7 @@ func (r *relay) send(client net.Conn) error {
 			if werr := r.piece(client, vbuf, n); werr != nil {
 				return werr
 			}
+			r.sent += int64(n)
 		}
 		if err == io.EOF {
 			if r.chunked {

@@ -16,6 +16,7 @@ import (
 // speak another protocol, byte for byte in both directions.
 type tunnel struct {
 	proxy *Proxy
+	visit *visit // nil: not logged
 	app   net.Conn
 	ahead []byte // what the app sent behind its answer's head
 	head  []byte
@@ -29,7 +30,7 @@ func newTunnel(p *Proxy, ctx *fasthttp.RequestCtx, x *backend.Exchange) *tunnel 
 		}
 	}
 	h.Set("Connection", "Upgrade")
-	t := &tunnel{proxy: p, head: h.AppendBytes(nil)}
+	t := &tunnel{proxy: p, visit: p.takeVisit(ctx), head: h.AppendBytes(nil)}
 	t.app, t.ahead = x.Tunnel()
 	return t
 }
@@ -64,13 +65,15 @@ func (t *tunnel) run(conn park.Conn, carried []byte) {
 	client.SetDeadline(time.Time{})
 	t.app.SetDeadline(time.Time{})
 	var both sync.WaitGroup
+	var sent int64
 	both.Go(func() { defer p.recoverConn(conn.ID()); pipe(t.app, client) })
 	both.Go(func() {
 		defer p.recoverConn(conn.ID())
-		pipe(client, t.app)
+		sent = pipe(client, t.app)
 		client.SetReadDeadline(time.Now().Add(tunnelEnd))
 	})
 	both.Wait()
+	t.visit.end(fasthttp.StatusSwitchingProtocols, sent)
 }
 
 // tunnelEnd is how long a client may go on after its app has ended: a silent one
@@ -79,14 +82,15 @@ const tunnelEnd = time.Minute
 
 // pipe copies one direction. When it ends in order the other end is told so and
 // may go on speaking; when it breaks, both are over.
-func pipe(dst, src net.Conn) {
-	_, err := io.Copy(onlyWriter{dst}, src)
+func pipe(dst, src net.Conn) (n int64) {
+	n, err := io.Copy(onlyWriter{dst}, src)
 	half, ok := dst.(interface{ CloseWrite() error })
 	if err == nil && ok && half.CloseWrite() == nil {
-		return
+		return n
 	}
 	dst.Close()
 	src.Close()
+	return n
 }
 
 // onlyWriter hides what else a connection can do from io.Copy.

@@ -72,6 +72,7 @@ func openLog(c *config.Config, problems config.Problems, stderr io.Writer) *zap.
 type server struct {
 	proxy   *proxy.Proxy
 	log     *zap.Logger
+	flush   func() // writes what is left of the access log
 	config  *config.Config
 	signals chan os.Signal
 }
@@ -84,6 +85,11 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	access, flush, err := logging.Access(c.Access.Output)
+	if err != nil {
+		return nil, err
+	}
+	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
 	internal, err := listen(c.Internal.Listen, `"127.0.0.1:%s"`)
 	if err != nil {
 		return nil, fmt.Errorf("internal.listen: %w", err)
@@ -107,7 +113,7 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	for _, w := range room.warnings {
 		log.Warn(w)
 	}
-	return &server{p, log, c, signals}, nil
+	return &server{p, log, flush, c, signals}, nil
 }
 
 // untilSignal runs until SIGTERM or SIGINT, and ends in order.
@@ -123,6 +129,7 @@ func (s *server) untilSignal() int {
 		os.Exit(exitFailed) // whatever Shutdown still waits for
 	}()
 	cut := s.proxy.Shutdown(hurry)
+	s.flush()
 	select {
 	case <-hurry:
 		s.log.Warn("ended at once, by a second signal", zap.Int("requests_cut_off", cut))

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // checkBounds compares the bounds of holds, history and publishing with each
 // other.
@@ -79,6 +82,9 @@ func checkHistory(s *section, h *History) {
 func checkOperation(found map[string]*section, c *Config) {
 	if s, l := found["limits"], c.Limits; s.ok("connections", "parked") && l.Connections > 0 && l.Parked > l.Connections {
 		s.problem("parked", "parked = %d is above connections = %d, and each parked request needs a connection: lower it or raise connections", l.Parked, l.Connections)
+	}
+	if s, o := found["access_log"], c.Access.Output; s.ok("output") && o != "off" && o != "stdout" && o != "stderr" && !strings.Contains(o, "/") {
+		s.problem("output", "%s is not known: write \"off\", \"stdout\", \"stderr\", or a file's path, \"/var/log/cometproxy/access.log\"", quoted(o))
 	}
 	if s := found["shutdown"]; s.ok("grace") && c.Shutdown.Grace > 90*time.Second {
 		s.warn("grace", "service managers kill sooner: systemd after 90s, Kubernetes after 30s unless told otherwise")

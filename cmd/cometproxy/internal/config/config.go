@@ -22,6 +22,7 @@ type Config struct {
 	GRIP     GRIP
 	Limits   Limits
 	Log      Log
+	Access   Access
 	Shutdown Shutdown
 	Backends []Backend
 	Routes   []Route // never empty
@@ -91,6 +92,12 @@ type Limits struct {
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // auto, json or console
+}
+
+// Access is the log of requests.
+type Access struct {
+	Output string // off, stdout, stderr or a file's path
+	Sample int    // one of so many requests is logged; more than 0
 }
 
 // Shutdown is about the end of the process.
@@ -180,7 +187,7 @@ func Parse(name string, text []byte) (*Config, Problems) {
 func Default() *Config {
 	c := new(Config)
 	t := &target{config: c}
-	setDefaults(t, "public", "internal", "forward", "hold", "history", "publish", "grip", "limits", "log", "shutdown")
+	setDefaults(t, "public", "internal", "forward", "hold", "history", "publish", "grip", "limits", "log", "access_log", "shutdown")
 	for _, text := range t.raw.trusted {
 		p, _ := prefix(text)
 		c.Forward.TrustedProxies = append(c.Forward.TrustedProxies, p)

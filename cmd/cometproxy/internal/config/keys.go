@@ -113,6 +113,11 @@ var keys = []key{
 	{path: "log.format", kind: isChoice, def: "auto", oneOf: []string{"auto", "json", "console"}, doc: "how it is written (auto is console on a terminal, else json)",
 		field: func(t *target) any { return &t.config.Log.Format }},
 
+	{path: "access_log.output", kind: isText, def: "off", doc: "where a line of JSON for each request goes: off, stdout, stderr or the path of a file, which is appended to",
+		field: func(t *target) any { return &t.config.Access.Output }},
+	{path: "access_log.sample", kind: isCount, def: int64(1), min: 1, doc: "log one of so many requests",
+		field: func(t *target) any { return &t.config.Access.Sample }},
+
 	{path: "shutdown.grace", kind: isDuration, def: "10s", max: day, doc: "time that active requests have when the process is told to end",
 		field: func(t *target) any { return &t.config.Shutdown.Grace }},
 

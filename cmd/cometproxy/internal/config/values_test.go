@@ -48,6 +48,7 @@ func TestValues(t *testing.T) {
 		GRIP:     GRIP{SigKey: []byte("changemechangemechangeme"), SigIss: "me"},
 		Limits:   Limits{Connections: 20_000, Parked: 10_000},
 		Log:      Log{Level: "debug", Format: "json"},
+		Access:   Access{Output: "off", Sample: 1},
 		Backends: []Backend{{Name: "app", URLs: []string{"http://127.0.0.1:3000", "unix:/run/app.sock", "https://app.internal"},
 			MaxConnections: 1, QueueTimeout: time.Second, ConnectTimeout: time.Second, IdleTimeout: time.Second}},
 		Routes: []Route{
@@ -81,6 +82,7 @@ func TestDefaults(t *testing.T) {
 		Publish:  Publish{MaxBytes: 1 << 20, MaxRequest: 8 << 20},
 		GRIP:     GRIP{SigIss: "cometproxy", MaxTimeout: 10 * time.Minute, HeldBytes: 256 << 20},
 		Log:      Log{Level: "info", Format: "auto"},
+		Access:   Access{Output: "off", Sample: 1},
 		Shutdown: Shutdown{Grace: 10 * time.Second},
 		Backends: []Backend{{Name: "app", URLs: []string{"http://127.0.0.1:3000"}, MaxConnections: 256, MaxTunnels: 1024,
 			QueueTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, IdleTimeout: 30 * time.Second}},
