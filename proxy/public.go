@@ -19,6 +19,7 @@ import (
 // Limits of the public listener's HTTP server.
 const (
 	maxHead     = 16 << 10         // bytes of a request's head
+	maxLines    = 1000             // of a request's head
 	headTimeout = 30 * time.Second // for a request's head
 	bodyPause   = 60 * time.Second // between two reads of a request's body
 	sendTimeout = 60 * time.Second // for a client to read an answer that is sent in one piece
@@ -134,6 +135,10 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 }
 
 func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
+	if why := strict(&ctx.Request.Header, maxLines); why != "" {
+		p.ambiguous(ctx, why)
+		return
+	}
 	m, err := p.routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
 	if err != nil {
 		p.unroutable(ctx, err)
@@ -164,6 +169,20 @@ func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
 	if n := ctx.Request.Header.ContentLength(); n > 0 || n == -1 {
 		p.refuse(ctx)
 	}
+}
+
+// ambiguous refuses a request of which nobody can be sure where it ends.
+func (p *Proxy) ambiguous(ctx *fasthttp.RequestCtx, why string) {
+	status := fasthttp.StatusBadRequest
+	switch why {
+	case badVersion:
+		status = fasthttp.StatusHTTPVersionNotSupported
+	case tooManyLines:
+		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+	}
+	problem(ctx, status, "%s", why)
+	ctx.Response.SetConnectionClose()
+	p.refuse(ctx)
 }
 
 // badRequest answers what the HTTP server could not read as a request.
