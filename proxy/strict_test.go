@@ -12,8 +12,8 @@ func parsed(tb testing.TB, head string) *fasthttp.RequestHeader {
 	tb.Helper()
 	h := new(fasthttp.RequestHeader)
 	h.DisableNormalizing()
-	if err := h.Read(bufio.NewReader(strings.NewReader(head))); err != nil {
-		tb.Fatalf("%q: %v", head, err)
+	if err := h.Read(bufio.NewReaderSize(strings.NewReader(head), 64<<10)); err != nil {
+		tb.Fatalf("%.80q: %.80v", head, err)
 	}
 	return h
 }
@@ -26,20 +26,18 @@ func TestStrict(t *testing.T) {
 		"GET / HTTP/1.0\r\n\r\n":                                                                "",
 		"OPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\n":                                             "",
 		"GET / HTTP/2.0\r\nHost: a\r\n\r\n":                                                     badVersion,
-		"GET / HTTP/1.1\nHost: a\n\n":                                                           badLineEnd,
+		"GET / HTTP/1.1\nHost: a\nX: 1\r\n\r\n":                                                 badLineEnd,
 		"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n":                                       badFold,
 		"GET / HTTP/1.1\r\nHost: a b\r\n\r\n":                                                   badHost,
-		"GET / HTTP/1.1\r\nHost: a\r\nX(: 1\r\n\r\n":                                            badName,
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n": twoLengths,
 		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n":                     badCoding,
 		"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", maxLines) + "\r\n":         tooManyLines,
 		"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", maxLines-1) + "\r\n":       "",
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1234567890123456789\r\nX: 1\r\n\r\n":     badLength,
-		"GET * HTTP/1.1\r\nHost: a\r\n\r\n":                                                     badTarget,
 		"GET /a|b HTTP/1.1\r\nhost: a\r\n\r\n":                                                  "",
 	} {
 		if got := strict(parsed(t, head), maxLines); got != want {
-			t.Errorf("%q: %q, want %q", head, got, want)
+			t.Errorf("%.80q: %q, want %q", head, got, want)
 		}
 	}
 }
