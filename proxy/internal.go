@@ -15,6 +15,9 @@ import (
 	"cometproxy/proxy/route"
 )
 
+// internalHead is how large the head of a request on the internal listener may be.
+const internalHead = 16 << 10
+
 // MaxInternalConns is how many connections the internal listener takes.
 const MaxInternalConns = 512
 
@@ -23,7 +26,7 @@ func (p *Proxy) newInternalServer() *fasthttp.Server {
 		Handler:                      p.handleInternal,
 		ErrorHandler:                 p.badInternal,
 		Logger:                       quiet{p.log},
-		ReadBufferSize:               maxHead,
+		ReadBufferSize:               internalHead,
 		ReadTimeout:                  30 * time.Second,
 		WriteTimeout:                 sendTimeout,
 		IdleTimeout:                  time.Minute,

@@ -41,6 +41,8 @@ type Options struct {
 
 	MaxConns  int // client connections; default (0) no bound
 	MaxParked int // held requests; default (0) no bound
+	MaxHead   int // bytes of a request's head, and of a buffer for each connection that is worked on; default 64 KiB
+	MaxLines  int // of a request's head; default 200, negative: no bound
 
 	// Grace is how long active requests may go on in Shutdown; default 10 s,
 	// negative: none.
@@ -197,6 +199,10 @@ func (o Options) resolved() Options {
 	if o.Forward.Trusted == nil {
 		o.Forward.Trusted = thisMachine
 	}
+	if o.MaxHead <= 0 {
+		o.MaxHead = 64 << 10
+	}
+	o.MaxLines = orInt(o.MaxLines, 200)
 	o.Hold.Timeout = orDuration(o.Hold.Timeout, 25*time.Second)
 	o.Hold.MaxTimeout = orDuration(o.Hold.MaxTimeout, 60*time.Second)
 	o.Hold.MaxChannels = orInt(o.Hold.MaxChannels, 100)

@@ -18,8 +18,6 @@ import (
 
 // Limits of the public listener's HTTP server.
 const (
-	maxHead     = 16 << 10         // bytes of a request's head
-	maxLines    = 1000             // of a request's head
 	headTimeout = 30 * time.Second // for a request's head
 	bodyPause   = 60 * time.Second // between two reads of a request's body
 	sendTimeout = 60 * time.Second // for a client to read an answer that is sent in one piece
@@ -34,7 +32,7 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		HeaderReceived:                expectation,
 		ErrorHandler:                  p.badRequest,
 		Logger:                        quiet{p.log},
-		ReadBufferSize:                maxHead,
+		ReadBufferSize:                p.opts.MaxHead,
 		ReadTimeout:                   headTimeout,
 		WriteTimeout:                  sendTimeout,
 		IdleTimeout:                   linger,
@@ -135,7 +133,7 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 }
 
 func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
-	if why := strict(&ctx.Request.Header, maxLines); why != "" {
+	if why := strict(&ctx.Request.Header, p.opts.MaxLines); why != "" {
 		p.ambiguous(ctx, why)
 		return
 	}
@@ -191,7 +189,7 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	var netErr net.Error
 	switch {
 	case errors.As(err, &small):
-		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's head is larger than %d bytes; send fewer or shorter headers and cookies", maxHead)
+		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's head is larger than %d bytes; send fewer or shorter headers and cookies (limits.header_bytes)", p.opts.MaxHead)
 	case errors.As(err, &netErr) && netErr.Timeout():
 		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", headTimeout)
 	default:

@@ -23,7 +23,7 @@ const (
 	badHost      = "the Host header is no host and port"
 	badVersion   = "only HTTP/1.0 and HTTP/1.1 are spoken here"
 	badTarget    = "the request's target has a space, a control character or the wrong form"
-	tooManyLines = "the request has too many header lines"
+	tooManyLines = "the request has too many header lines (limits.header_lines)"
 )
 
 // strict says what is wrong with a request's head, or "". It looks at each byte

@@ -157,7 +157,7 @@ func problemTests() []wireTest {
 		{name: "problem-not-found", request: get("/nowhere")},
 		{name: "problem-syntax", request: "GET\n\n"},
 		{name: "problem-length-twice", request: "POST /events/1 HTTP/1.1\nHost: x\nContent-Length: 0\nContent-Length: 5\n\n", body: body},
-		{name: "problem-head-too-large", request: get("/events/1", "Cookie: "+strings.Repeat("c", maxHead))},
+		{name: "problem-head-too-large", request: get("/events/1", "Cookie: "+strings.Repeat("c", 64<<10))},
 		{name: "problem-parked", request: get("/events/1"), options: Options{MaxParked: 1},
 			before: func(s *site) { s.dial().get("/events/1"); synctest.Wait() }},
 		{name: "problem-channels", request: get("/both/1"), options: Options{Hold: HoldOptions{MaxChannels: 1}}},

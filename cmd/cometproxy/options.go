@@ -51,6 +51,8 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		},
 		MaxConns:  r.connections,
 		MaxParked: c.Limits.Parked,
+		MaxHead:   int(c.Limits.HeaderBytes),
+		MaxLines:  off(c.Limits.HeaderLines),
 		Grace:     off(c.Shutdown.Grace),
 		Log:       log,
 		Backends:  make(map[string]*backend.Backend),

@@ -122,7 +122,7 @@ def statuses(request):
 @csrf_exempt
 def echo(request, rest=""):
     """What arrives here, less what a proxy is expected to add."""
-    added = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_GRIP_FEATURE", "HTTP_CONNECTION")
+    added = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_GRIP_FEATURE", "HTTP_X_REQUEST_ID", "HTTP_CONNECTION")
     return JsonResponse({
         "method": request.method, "target": request.META["RAW_URI"], "path": request.path,
         "query": request.META["QUERY_STRING"], "body": request.body.decode("latin-1"),

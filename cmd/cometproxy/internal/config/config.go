@@ -82,10 +82,13 @@ type GRIP struct {
 	HeldBytes  int64         // 0: no bound
 }
 
-// Limits of the process; 0: from the limit of open files.
+// Limits of the process and of single requests; of the first two, 0 means from the
+// limit of open files.
 type Limits struct {
 	Connections int
 	Parked      int
+	HeaderBytes int64 // more than 0
+	HeaderLines int   // 0: no bound
 }
 
 // Log says what is logged, and how.

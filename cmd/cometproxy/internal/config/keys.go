@@ -108,6 +108,11 @@ var keys = []key{
 	{path: "limits.parked", kind: isCount, def: int64(0), doc: "parked requests at most; 0: no bound of their own, so as many as connections",
 		field: func(t *target) any { return &t.config.Limits.Parked }},
 
+	{path: "limits.header_bytes", kind: isSize, def: "64KiB", min: 4 << 10, max: 1 << 20, doc: "bytes of a request's head at most, else 431; each connection that is worked on has a buffer of this size",
+		field: func(t *target) any { return &t.config.Limits.HeaderBytes }},
+	{path: "limits.header_lines", kind: isCount, def: int64(200), doc: "header lines of a request at most, else 431",
+		field: func(t *target) any { return &t.config.Limits.HeaderLines }},
+
 	{path: "log.level", kind: isChoice, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "what is logged at least",
 		field: func(t *target) any { return &t.config.Log.Level }},
 	{path: "log.format", kind: isChoice, def: "auto", oneOf: []string{"auto", "json", "console"}, doc: "how it is written (auto is console on a terminal, else json)",
