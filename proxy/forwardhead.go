@@ -271,7 +271,7 @@ func (f *forwardedHead) addRFC7239(client netip.Addr, proto, host []byte) {
 	default:
 		f.buf = client.AppendTo(f.buf)
 	}
-	if len(host) > 0 && bytes.IndexAny(host, "\"\\") < 0 {
+	if len(host) > 0 && !bytes.ContainsAny(host, "\"\\") {
 		f.buf = append(append(append(f.buf, `;host="`...), host...), '"')
 	}
 	f.buf = append(append(f.buf, ";proto="...), proto...)
