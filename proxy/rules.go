@@ -65,10 +65,7 @@ func (t *target) tooLarge(ctx *fasthttp.RequestCtx) {
 // stripped is the target without the route's prefix, which the app does not know
 // about; ok is false when it does not stand there as it is written.
 func stripped(target []byte, prefix string) (short []byte, ok bool) {
-	if authority, absolute := route.Authority(target); absolute {
-		i := bytes.Index(target, authority)
-		target = target[i+len(authority):]
-	}
+	_, target = originForm(target)
 	rest, ok := bytes.CutPrefix(target, []byte(prefix))
 	switch {
 	case !ok:
@@ -79,6 +76,17 @@ func stripped(target []byte, prefix string) (short []byte, ok bool) {
 		return append([]byte("/"), rest...), true
 	}
 	return rest, rest[0] == '/'
+}
+
+// originForm takes a target that is a URL apart: into its authority, and what
+// follows. Other targets have no authority.
+func originForm(target []byte) (authority, rest []byte) {
+	authority, absolute := route.Authority(target)
+	if !absolute {
+		return nil, target
+	}
+	_, rest, _ = bytes.Cut(target, []byte("://"))
+	return authority, rest[len(authority):]
 }
 
 // A fixedAnswer is what a route answers by itself.
@@ -114,11 +122,9 @@ func (f *fixedAnswer) write(p *Proxy, ctx *fasthttp.RequestCtx) {
 // location is where a request is redirected to: the same host and target by
 // https, or another place and the same target.
 func (f *fixedAnswer) location(ctx *fasthttp.RequestCtx) (to []byte, ok bool) {
-	target := ctx.Request.Header.RequestURI()
-	host := ctx.Request.Header.Host()
-	if authority, absolute := route.Authority(target); absolute {
-		host = authority
-		target = target[bytes.Index(target, authority)+len(authority):]
+	host, target := originForm(ctx.Request.Header.RequestURI())
+	if host == nil {
+		host = ctx.Request.Header.Host()
 	}
 	if f.redirect != "https" {
 		return append([]byte(f.redirect), target...), true

@@ -41,7 +41,7 @@ func TestRouteRules(t *testing.T) {
 	})
 	for target, want := range map[string]string{
 		"/shop/cart": "/cart", "/shop/cart/a%2Fb?x=/shop": "/cart/a%2Fb?x=/shop", "/shop/cart/../cart": "/cart/../cart",
-		"http://localhost/shop/cart?": "/cart?", "/shop/cart//": "/cart//",
+		"http://localhost/shop/cart?": "/cart?", "HTTP://localhost/shop/cart": "/cart", "/shop/cart//": "/cart//",
 	} {
 		a := s.Client(t).Get(t, target, "X-Tenant: forged", "COOKIE: a=b", "accept: x", "X-Own: 1")
 		x := b.Requests()[len(b.Requests())-1]
@@ -69,6 +69,7 @@ func TestRouteRules(t *testing.T) {
 		{"GET /%73hop/cart HTTP/1.1\r\nHost: a\r\n\r\n", 400, "Content-Type", "application/problem+json", "write the path's beginning"},
 		{"GET /secure/a%2Fb?c=d HTTP/1.1\r\nHost: shop.example:8080\r\n\r\n", 308, "Location", "https://shop.example/secure/a%2Fb?c=d", ""},
 		{"GET http://shop.example/secure HTTP/1.1\r\nHost: shop.example\r\n\r\n", 308, "Location", "https://shop.example/secure", ""},
+		{"GET http://t/secure HTTP/1.1\r\nHost: t\r\n\r\n", 308, "Location", "https://t/secure", ""},
 		{"GET /secure HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 308, "Location", "https://[::1]/secure", ""},
 		{"POST /old/x?y HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", 307, "Location", "https://new.example/base/old/x?y", ""},
 		{"GET /down HTTP/1.1\r\nHost: a\r\n\r\n", 503, "Retry-After", "3600", "<p>back at noon"},
