@@ -2,7 +2,7 @@ package backend
 
 import (
 	"container/list"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,8 +18,6 @@ type Backend struct {
 	// Static after New.
 	opt     Options
 	targets []*target
-
-	roots *x509.CertPool // for https; nil: the system's
 
 	errs [NumKinds]atomic.Int64
 
@@ -43,8 +41,8 @@ type Backend struct {
 type target struct {
 	// Static after New.
 	network, address string
-	host             string // for the Host header of a request without one
-	serverName       string // not empty: TLS
+	host             string      // for the Host header of a request without one
+	tls              *tls.Config // of https; nil: none
 
 	// Guarded by Backend.mu.
 	idle      []*conn   // the one used last at the end
@@ -61,6 +59,9 @@ func New(o Options) (*Backend, error) {
 		t, err := parseURL(u)
 		if err != nil {
 			return nil, err
+		}
+		if t.tls != nil && o.TLS != nil {
+			t.tls = o.TLS.withName(t.tls.ServerName)
 		}
 		b.targets = append(b.targets, t)
 	}

@@ -107,10 +107,10 @@ func (b *Backend) open(ctx context.Context, t *target) opened {
 	if err != nil {
 		return opened{err: err}
 	}
-	if t.serverName == "" {
+	if t.tls == nil {
 		return opened{nc: raw, raw: raw}
 	}
-	tc := tls.Client(raw, &tls.Config{ServerName: t.serverName, RootCAs: b.roots, MinVersion: tls.VersionTLS12})
+	tc := tls.Client(raw, t.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return opened{err: fmt.Errorf("TLS: %w", err)}

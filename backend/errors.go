@@ -159,6 +159,13 @@ func headError(err error) error {
 	return fmt.Errorf("%w: %s", errBadHead, s)
 }
 
+// isAlert is true for what TLS says when the app refuses this proxy: with TLS 1.3
+// that comes only after the handshake.
+func isAlert(err error) bool {
+	var oe *net.OpError
+	return errors.As(err, &oe) && oe.Op == "remote error"
+}
+
 // isEnd is true when the other side ended the connection.
 func isEnd(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

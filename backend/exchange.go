@@ -163,6 +163,8 @@ func (x *Exchange) explain(c *conn, err error) *Error {
 		return b.fail(KindTimeout, t, fmt.Errorf("no answer within %v: is the app stuck?", b.opt.AnswerTimeout))
 	case isTimeout(err):
 		return b.fail(KindBadAnswer, t, sendErr)
+	case isAlert(err):
+		return b.fail(KindBadAnswer, t, err)
 	case c.got == 0:
 		return b.fail(KindBadAnswer, t, errClosedEarly)
 	case isEnd(err):

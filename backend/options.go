@@ -2,6 +2,8 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -39,11 +41,28 @@ type Options struct {
 	// exchange.
 	IdleTimeout time.Duration
 
+	TLS *TLS // of https URLs; default: the system's CAs, no certificate
+
 	MaxHeaderBytes int // of the head of an answer; default 64 KiB, negative: the default
 
 	// Dial replaces the connecting (not the TLS part of https). It is called
 	// from a goroutine of its own and should obey ctx. network is tcp or unix.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// TLS says whom an https app is to be, and who this proxy is to it.
+type TLS struct {
+	Roots        *x509.CertPool    // CAs that may vouch for the app; default: the system's
+	Certificates []tls.Certificate // of this proxy, if the app asks for one
+	ServerName   string            // the name that the app's certificate must have; default: the URL's host
+}
+
+// withName is the configuration for one host.
+func (t *TLS) withName(host string) *tls.Config {
+	if t.ServerName != "" {
+		host = t.ServerName
+	}
+	return &tls.Config{ServerName: host, RootCAs: t.Roots, Certificates: t.Certificates, MinVersion: tls.VersionTLS12}
 }
 
 const (
@@ -120,7 +139,7 @@ func parseURL(raw string) (*target, error) {
 			port = "80"
 		}
 	case "https":
-		t.serverName = u.Hostname()
+		t.tls = new(TLS).withName(u.Hostname())
 		if port == "" {
 			port = "443"
 		}

@@ -348,7 +348,7 @@ func TestTLSAndUnix(t *testing.T) {
 	b := open(t, Options{URLs: []string{s.URL}})
 	_, _, err := fetch(b, get("/"))
 	wantKind(t, err, KindConnect)
-	b.roots = s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	b = open(t, Options{URLs: []string{s.URL}, TLS: &TLS{Roots: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}})
 	for range 3 {
 		r := request("POST", "/")
 		r.Body, r.BodySize = strings.NewReader("secret"), -1

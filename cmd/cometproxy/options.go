@@ -96,6 +96,9 @@ func backendOptions(b config.Backend) backend.Options {
 		ConnectTimeout: b.ConnectTimeout,
 		AnswerTimeout:  off(b.AnswerTimeout),
 		IdleTimeout:    off(b.IdleTimeout),
+
+		AnswerBodyTimeout: off(b.BodyTimeout),
+		TLS:               &backend.TLS{Roots: b.Roots, Certificates: b.Certificates, ServerName: b.ServerName},
 	}
 }
 

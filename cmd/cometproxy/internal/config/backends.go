@@ -20,7 +20,8 @@ func (r *reader) backends(tables []rawTable) []*readBackend {
 	first := make(map[string]int)
 	for _, table := range tables {
 		b := Backend{}
-		s := r.table("backend", table.values, table.at, &target{config: r.config, backend: &b})
+		t := &target{config: r.config, backend: &b}
+		s := r.table("backend", table.values, table.at, t)
 		entry := &readBackend{section: s}
 		found = append(found, entry)
 		switch line, twice := first[b.Name]; {
@@ -42,6 +43,7 @@ func (r *reader) backends(tables []rawTable) []*readBackend {
 		} else if s.ok("urls") {
 			r.urls(s, &b)
 		}
+		checkBackendTLS(s, &b, t.raw.tls.ca, t.raw.tls.cert, t.raw.tls.key)
 		r.config.Backends = append(r.config.Backends, b)
 	}
 	return found

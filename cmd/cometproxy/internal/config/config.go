@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -117,7 +119,13 @@ type Backend struct {
 	QueueTimeout   time.Duration
 	ConnectTimeout time.Duration
 	AnswerTimeout  time.Duration // 0: no bound
+	BodyTimeout    time.Duration // within an answer's body; 0: no bound
 	IdleTimeout    time.Duration
+
+	// Of https URLs.
+	Roots        *x509.CertPool    // nil: the system's
+	Certificates []tls.Certificate // of this proxy; one or none
+	ServerName   string            // empty: the URL's host
 }
 
 // A Route has Channels, and is native then, or a Backend, or Redirect or Status.

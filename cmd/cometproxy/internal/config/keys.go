@@ -35,6 +35,7 @@ type rawValues struct {
 	sigKey  string
 	trusted []string
 	params  map[string]string
+	tls     struct{ ca, cert, key string }
 }
 
 const (
@@ -140,8 +141,19 @@ var keys = []key{
 		field: func(t *target) any { return &t.backend.ConnectTimeout }},
 	{path: "backend.answer_timeout", kind: isDuration, def: "60s", max: day, doc: "how long the head of an answer may take before 504",
 		field: func(t *target) any { return &t.backend.AnswerTimeout }},
+	{path: "backend.answer_body_timeout", kind: isDuration, def: "10m", max: 366 * day, doc: "how long it may be silent within the body of an answer before that is broken off",
+		field: func(t *target) any { return &t.backend.BodyTimeout }},
 	{path: "backend.idle_timeout", kind: isDuration, def: "30s", max: day, doc: "how long an unused connection is kept",
 		field: func(t *target) any { return &t.backend.IdleTimeout }},
+
+	{path: "backend.tls_ca", kind: isText, doc: "PEM file with the CAs that vouch for https URLs; without it the system's",
+		field: func(t *target) any { return &t.raw.tls.ca }},
+	{path: "backend.tls_cert", kind: isText, doc: "PEM file with the certificate that the app asks of this proxy",
+		field: func(t *target) any { return &t.raw.tls.cert }},
+	{path: "backend.tls_key", kind: isText, doc: "PEM file with its key",
+		field: func(t *target) any { return &t.raw.tls.key }},
+	{path: "backend.tls_server_name", kind: isText, doc: "name that the app's certificate must have; without it the URL's host",
+		field: func(t *target) any { return &t.backend.ServerName }},
 
 	{path: "route.path", kind: isText, doc: "what it matches: /events/{room}",
 		field: func(t *target) any { return &t.route.Path }},

@@ -50,7 +50,7 @@ func TestValues(t *testing.T) {
 		Log:      Log{Level: "debug", Format: "json"},
 		Access:   Access{Output: "off", Sample: 1},
 		Backends: []Backend{{Name: "app", URLs: []string{"http://127.0.0.1:3000", "unix:/run/app.sock", "https://app.internal"},
-			MaxConnections: 1, QueueTimeout: time.Second, ConnectTimeout: time.Second, IdleTimeout: time.Second}},
+			MaxConnections: 1, QueueTimeout: time.Second, ConnectTimeout: time.Second, BodyTimeout: 10 * time.Minute, IdleTimeout: time.Second}},
 		Routes: []Route{
 			{Path: "/events/{room}/{part}", Host: "*.example.com", Channels: []string{"room:{room}:{part}"}, GRIP: true, GRIPPosition: "forward", Line: c.Routes[0].Line,
 				CORS: &CORS{Origins: []string{"https://a.example", "http://localhost:3000"}, Credentials: true, MaxAge: time.Hour}},
@@ -86,7 +86,7 @@ func TestDefaults(t *testing.T) {
 		Access:   Access{Output: "off", Sample: 1},
 		Shutdown: Shutdown{Grace: 10 * time.Second},
 		Backends: []Backend{{Name: "app", URLs: []string{"http://127.0.0.1:3000"}, MaxConnections: 256, MaxTunnels: 1024,
-			QueueTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, IdleTimeout: 30 * time.Second}},
+			QueueTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, BodyTimeout: 10 * time.Minute, IdleTimeout: 30 * time.Second}},
 		Routes: []Route{{Path: "/", Backend: "app", GRIP: true, GRIPPosition: "forward"}},
 	}
 	if !reflect.DeepEqual(c, want) {
