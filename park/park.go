@@ -146,6 +146,10 @@ type Conn interface {
 	// has sent: requests of such a connection must not be held.
 	InputEnded() bool
 
+	// MetEnd reports that a Read has wanted more than there was before the end
+	// of the input: what was being read is not whole.
+	MetEnd() bool
+
 	// Detach takes the connection away from the HTTP server: from now on its
 	// Read fails and its Close does nothing. buffered is the HTTP server's
 	// reader over this Conn; bytes that it had read ahead are returned. The

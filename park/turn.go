@@ -45,6 +45,8 @@ type turn struct {
 	phase atomic.Uint32 // what happened last; see Close
 	ended atomic.Bool   // the client's input has ended
 
+	metEnd atomic.Bool // ... and a Read wanted more
+
 	// Owned by the reader: the one goroutine in Read or Detach, and from
 	// WatchInput to the return of its stop the watch.
 	prefix []byte   // bytes to be read before the socket's
@@ -111,6 +113,7 @@ func (t *turn) ID() ID           { return t.id }
 func (t *turn) Attach(v any)     { t.attached = v }
 func (t *turn) Attached() any    { return t.attached }
 func (t *turn) InputEnded() bool { return t.ended.Load() }
+func (t *turn) MetEnd() bool     { return t.metEnd.Load() }
 
 func (t *turn) Read(p []byte) (int, error) {
 	switch t.life.Load() {
@@ -130,6 +133,7 @@ func (t *turn) Read(p []byte) (int, error) {
 	}
 	if t.kept != nil {
 		t.phase.Store(other)
+		t.metEnd.Store(t.kept == io.EOF)
 		return 0, t.kept
 	}
 	if err := t.paceRead(); err != nil {
@@ -143,6 +147,7 @@ func (t *turn) Read(p []byte) (int, error) {
 		t.phase.Store(other)
 	}
 	if err == io.EOF {
+		t.metEnd.Store(true)
 		t.ended.Store(true)
 	}
 	return n, err

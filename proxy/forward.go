@@ -114,7 +114,7 @@ func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *bac
 		return err
 	}
 	conn.SetReadPace(bodyPause)
-	f.body = requestBody{stream: stream, size: int64(size), limit: f.target.maxBody, over: make(chan struct{})}
+	f.body = requestBody{stream: stream, conn: conn, size: int64(size), limit: f.target.maxBody, over: make(chan struct{})}
 	req.Body, req.BodySize = &f.body, int64(size)
 	req.Interrupt = func() {
 		conn.SetReadPace(0)

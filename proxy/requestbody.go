@@ -14,6 +14,7 @@ import (
 // time reads it: the exchange's uploader and, when that is done, the handler.
 type requestBody struct {
 	stream io.Reader
+	conn   park.Conn
 	size   int64         // as announced; negative: not announced
 	limit  int64         // more is an error; 0: no bound
 	read   int64         // bytes
@@ -24,6 +25,11 @@ type requestBody struct {
 // Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.stream.Read(p)
+	if err == io.EOF && b.size < 0 && b.conn.MetEnd() {
+		// The HTTP server takes the end of the connection, where a chunk or the
+		// last one's end should come, for the end of the body.
+		err = io.ErrUnexpectedEOF
+	}
 	before := b.read
 	b.read += int64(n)
 	if before <= maxInstructed && b.read > maxInstructed {

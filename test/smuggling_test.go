@@ -198,3 +198,35 @@ func TestCanonical(t *testing.T) {
 		}
 	}
 }
+
+// TestCutBody: a body in chunks that a client does not send to its end is not
+// whole for the app either.
+func TestCutBody(t *testing.T) {
+	t.Parallel()
+	whole := make(chan error, 1)
+	s, _ := startApp(t, "", func(x *harness.Exchange) {
+		_, err := x.Body()
+		whole <- err
+		x.Conn.Close()
+	})
+	for _, body := range []string{"", "3", "3\r\n", "3\r\nab", "3\r\nabc", "3\r\nabc\r\n", "3\r\nabc\r\n0", "3\r\nabc\r\n0\r\n", "3\r\nabc\r\n0\r\nX: 1\r\n"} {
+		c := s.Client(t)
+		c.Send(inChunks(body))
+		c.CloseWrite()
+		c.Want(t, 400)
+		select {
+		case err := <-whole:
+			if err == nil {
+				t.Errorf("%q is whole for the app", body)
+			}
+		case <-time.After(harness.Patience):
+			t.Errorf("%q: the app waits", body)
+		}
+	}
+	c := s.Client(t)
+	c.Send(inChunks("3\r\nabc\r\n0\r\n\r\n"))
+	c.CloseWrite()
+	if err := <-whole; err != nil {
+		t.Errorf("a whole body: %v", err)
+	}
+}
