@@ -9,6 +9,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +83,7 @@ func TestBackendTLS(t *testing.T) {
 	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s asks for %s", r.TLS.PeerCertificates[0].Subject.CommonName, r.TLS.ServerName)
 	}))
+	app.Config.ErrorLog = log.New(io.Discard, "", 0)
 	app.TLS = &tls.Config{Certificates: []tls.Certificate{a.issue("app.internal")}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
 	app.StartTLS()
 	t.Cleanup(app.Close)
@@ -105,9 +108,9 @@ func TestBackendTLS(t *testing.T) {
 				t.Errorf("%s: %d %s", c.name, got.Status, got.Body)
 			}
 		}
+		s.Stop() // then the log is whole
 		if !strings.Contains(s.Log(), c.inLog) {
 			t.Errorf("%s: the log does not say %q:\n%s", c.name, c.inLog, s.Log())
 		}
-		s.Stop()
 	}
 }

@@ -104,6 +104,7 @@ func TestForwardRequestID(t *testing.T) {
 			t.Errorf("the client got %v", a.Header)
 		}
 	}
+	s.Stop() // then the log is whole
 	if !strings.Contains(s.Log(), `"request_id":"lost-1"`) {
 		t.Errorf("the log does not name the request:\n%s", s.Log())
 	}
