@@ -2,6 +2,7 @@ package backend
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ type Backend struct {
 	next            int // the target whose turn it is
 	closed          bool
 	aborted         bool
+	endChecks       context.CancelFunc // of health; nil: there are none
+	checkers        sync.WaitGroup     // their goroutines
 
 	dialed, reused, retried int64
 }
@@ -43,13 +46,19 @@ type target struct {
 	network, address string
 	host             string      // for the Host header of a request without one
 	tls              *tls.Config // of https; nil: none
+	hash             uint64      // of the address, for ByHeader and ByCookie
+
+	failures atomic.Int32 // in a row
 
 	// Guarded by Backend.mu.
-	idle      []*conn   // the one used last at the end
-	downUntil time.Time // after a failed connect
+	idle     []*conn   // the one used last at the end
+	used     int       // exchanges and tunnels that have picked it
+	unwell   bool      // so say its health checks
+	outUntil time.Time // left out because of failures
+	outages  int       // times it was, without a success in between
 }
 
-// New checks the options and connects to nothing yet.
+// New checks the options and connects to nothing yet; Start begins health checks.
 func New(o Options) (*Backend, error) {
 	if len(o.URLs) == 0 {
 		return nil, errors.New("backend: no URL")
@@ -63,22 +72,28 @@ func New(o Options) (*Backend, error) {
 		if t.tls != nil && o.TLS != nil {
 			t.tls = o.TLS.withName(t.tls.ServerName)
 		}
+		t.hash = hashOf(t.address)
 		b.targets = append(b.targets, t)
 	}
 	b.opt.URLs = append([]string(nil), o.URLs...)
 	return b, nil
 }
 
-// Close closes the idle connections and refuses new exchanges. Those under way
-// and tunnels go on, and their connections are closed when they end.
+// Close closes the idle connections, ends the health checks and refuses new
+// exchanges. Those under way and tunnels go on, and their connections are closed
+// when they end.
 func (b *Backend) Close() {
 	b.mu.Lock()
 	b.closed = true
+	if b.endChecks != nil {
+		b.endChecks()
+	}
 	for e := b.queue.Front(); e != nil; e = b.queue.Front() {
 		b.queue.Remove(e)
 		e.Value.(*waiter).decide(errClosed)
 	}
 	b.mu.Unlock()
+	b.checkers.Wait()
 	b.CloseIdle()
 }
 
@@ -123,6 +138,15 @@ type Stats struct {
 	Reused  int64 // exchanges over a connection from the pool
 	Retried int64 // requests sent a second time
 	Errors  [NumKinds]int64
+
+	Targets []TargetStats // in the order of Options.URLs
+}
+
+// TargetStats is one address.
+type TargetStats struct {
+	Address string
+	In      bool // not left out because of failures or health checks
+	Used    int  // exchanges and tunnels
 }
 
 // Stats returns a snapshot for metrics.
@@ -131,6 +155,10 @@ func (b *Backend) Stats() Stats {
 	s := Stats{
 		Active: b.active, Idle: b.idleCount, Waiting: b.queue.Len(), Tunnels: b.tunnels,
 		Dialed: b.dialed, Reused: b.reused, Retried: b.retried,
+	}
+	now := time.Now()
+	for _, t := range b.targets {
+		s.Targets = append(s.Targets, TargetStats{Address: t.address, In: t.inLocked(now), Used: t.used})
 	}
 	b.mu.Unlock()
 	for k := range s.Errors {
@@ -145,12 +173,20 @@ func (b *Backend) Check() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	count := make(map[connState]int)
+	used := make(map[*target]int)
 	for c := range b.conns {
 		count[c.state]++
+		if c.state != connIdle {
+			used[c.target]++
+		}
 	}
-	listed := 0
+	listed, picked := 0, 0
 	for _, t := range b.targets {
 		listed += len(t.idle)
+		picked += t.used
+		if t.used < used[t] {
+			return fmt.Errorf("backend: %s is counted as used %d times and has %d connections in use", t.address, t.used, used[t])
+		}
 		for i, c := range t.idle {
 			if c.state != connIdle || c.target != t {
 				return fmt.Errorf("backend: a connection in state %d is listed as idle", c.state)
@@ -165,6 +201,8 @@ func (b *Backend) Check() error {
 		return fmt.Errorf("backend: %d idle listed, %d counted, %d in that state", listed, b.idleCount, count[connIdle])
 	case b.active < 0 || b.opt.MaxConns > 0 && b.active > b.opt.MaxConns:
 		return fmt.Errorf("backend: %d places taken of %d", b.active, b.opt.MaxConns)
+	case picked > b.active+b.tunnels:
+		return fmt.Errorf("backend: addresses are counted as used %d times by %d exchanges", picked, b.active+b.tunnels)
 	case b.tunnels < 0 || b.opt.MaxTunnels > 0 && b.tunnels > b.opt.MaxTunnels:
 		return fmt.Errorf("backend: %d tunnels of %d", b.tunnels, b.opt.MaxTunnels)
 	case count[connActive] > b.active:
@@ -185,7 +223,7 @@ func (b *Backend) count(k Kind) { b.errs[k].Add(1) }
 
 // fail makes an error; t may be nil.
 func (b *Backend) fail(k Kind, t *target, err error) *Error {
-	e := &Error{Kind: k, Backend: b.opt.Name, Err: err}
+	e := &Error{Kind: k, Reason: reasonOf(k, err), Backend: b.opt.Name, Err: err}
 	if t != nil {
 		e.Address = t.address
 	}

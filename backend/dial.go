@@ -10,8 +10,8 @@ import (
 )
 
 // connect gives x a connection: an idle one, or a new one to the first address
-// that takes it. again, if not nil, is an address whose idle connections are not
-// to be trusted.
+// that takes it. again, if not nil, is an address that is picked already and whose
+// idle connections are not to be trusted.
 func (x *Exchange) connect(again *target) (*conn, error) {
 	b := x.b
 	var tried []*target
@@ -19,7 +19,7 @@ func (x *Exchange) connect(again *target) (*conn, error) {
 	for {
 		t := again
 		if t == nil {
-			t = b.pick(tried)
+			t = b.pick(tried, x.req.Key)
 		}
 		if t == nil {
 			return nil, last
@@ -38,14 +38,13 @@ func (x *Exchange) connect(again *target) (*conn, error) {
 			b.adopt(c, x.req.Upgrade != "")
 			return c, nil
 		}
-		e, _ := err.(*Error)
-		if e != nil && e.Kind == KindCancelled {
+		b.drop(t)
+		e := err.(*Error)
+		if e.Kind == KindCancelled {
 			return nil, err
 		}
 		b.count(KindConnect)
-		b.mu.Lock()
-		t.downUntil = time.Now().Add(downTime)
-		b.mu.Unlock()
+		b.noteFailure(t, e)
 		last, tried = err, append(tried, t)
 	}
 }
@@ -91,7 +90,7 @@ func (x *Exchange) dial(t *target) (*conn, error) {
 			}
 			return newConn(t, o.nc, o.raw), nil
 		case <-ctx.Done():
-			return nil, b.fail(KindConnect, t, fmt.Errorf("no connection within %v: is the address right, is a firewall in between?", b.opt.ConnectTimeout))
+			return nil, b.fail(KindConnect, t, fmt.Errorf("%w %v: is the address right, is a firewall in between?", errConnectLate, b.opt.ConnectTimeout))
 		case <-x.req.Cancel:
 			return nil, b.fail(KindCancelled, t, errCancelled)
 		case <-slow:
@@ -113,7 +112,7 @@ func (b *Backend) open(ctx context.Context, t *target) opened {
 	tc := tls.Client(raw, t.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
-		return opened{err: fmt.Errorf("TLS: %w", err)}
+		return opened{err: fmt.Errorf("%w: %w", errTLS, err)}
 	}
 	return opened{nc: tc, raw: raw}
 }

@@ -70,6 +70,7 @@ func (k Kind) String() string {
 // of an answer's body.
 type Error struct {
 	Kind    Kind
+	Reason  string // a fixed word, finer than Kind: one of reasons, for logs and metrics
 	Backend string // Options.Name
 	Address string // host:port or path; empty when no connection was involved
 	Err     error
@@ -98,6 +99,10 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Timeout() bool { return e.Kind == KindTimeout }
 
 var (
+	errConnectLate  = errors.New("no connection within")
+	errAnswerLate   = errors.New("no answer within")
+	errQueueLate    = errors.New("no free connection within")
+	errTLS          = errors.New("TLS")
 	errQueueFull    = errors.New("all connections are in use and the queue is full: the app is too slow for what it gets")
 	errTunnelsFull  = errors.New("all places for upgraded connections are in use")
 	errClosed       = errors.New("the proxy is shutting down")
@@ -106,6 +111,7 @@ var (
 	errInterim      = errors.New("too many informational (1xx) answers")
 	errUnasked101   = errors.New("answered 101 although no upgrade was asked for")
 	errHTTP10Coding = errors.New("an HTTP/1.0 answer with a Transfer-Encoding")
+	errHeadTooLarge = errors.New("the answer's head is larger than")
 	errBadHead      = errors.New("malformed answer head")
 	errClosedEarly  = errors.New("closed the connection without an answer: did it crash or restart?")
 	errHalfHead     = errors.New("closed the connection in the middle of the answer's head")
@@ -114,6 +120,46 @@ var (
 	errBodyShort    = errors.New("the request's body ended before its announced length")
 	errBadTarget    = errors.New("the request line holds blanks or control characters")
 )
+
+// reasons are the words of Error.Reason, each for the first error that it is.
+var reasons = []struct {
+	err  error
+	word string
+}{
+	{errConnectLate, "connect_timeout"},
+	{errTLS, "tls_failed"},
+	{syscall.ECONNREFUSED, "connect_refused"},
+	{errAnswerLate, "answer_timeout"},
+	{errBodyUntaken, "request_body_timeout"},
+	{errQueueLate, "queue_timeout"},
+	{errQueueFull, "queue_full"},
+	{errTunnelsFull, "tunnels_full"},
+	{errClosed, "shutting_down"},
+	{errCancelled, "client_gone"},
+	{errClosedEarly, "closed_without_answer"},
+	{errHalfHead, "head_cut_off"},
+	{errHeadTooLarge, "head_too_large"},
+	{errNotHTTP, "not_http"},
+	{errBadChunk, "bad_chunk"},
+}
+
+// reasonOf finds the word for an error of kind k.
+func reasonOf(k Kind, err error) string {
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.word
+		}
+	}
+	switch k {
+	case KindConnect:
+		return "connect_failed"
+	case KindTimeout:
+		return "answer_body_timeout"
+	case KindBody:
+		return "bad_request_body"
+	}
+	return "bad_answer"
+}
 
 // plain says err in words for somebody who runs the app, not for a programmer.
 func plain(err error) string {

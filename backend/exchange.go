@@ -88,7 +88,7 @@ func (x *Exchange) run() error {
 	}
 	err := x.attempts()
 	if err != nil {
-		x.b.leave(x.req.Upgrade != "")
+		x.b.leave(nil, x.req.Upgrade != "")
 		x.stopUpload() // last: it may have to wait for the client
 	}
 	return err
@@ -105,6 +105,7 @@ func (x *Exchange) attempts() error {
 		}
 		err = x.attempt(c)
 		if err == nil {
+			x.b.noteSuccess(c.target)
 			return nil
 		}
 		failed := x.explain(c, err)
@@ -113,6 +114,10 @@ func (x *Exchange) attempts() error {
 		x.mu.Unlock()
 		x.b.discard(c)
 		if again != nil || !c.used || failed.Err != errClosedEarly || !x.req.repeatable() {
+			x.b.drop(c.target)
+			if failed.Kind == KindTimeout || failed.Kind == KindBadAnswer {
+				x.b.noteFailure(c.target, failed)
+			}
 			return failed
 		}
 		x.stopUpload()
@@ -160,7 +165,7 @@ func (x *Exchange) explain(c *conn, err error) *Error {
 	case cause != nil:
 		return cause
 	case isTimeout(err) && sendErr == nil:
-		return b.fail(KindTimeout, t, fmt.Errorf("no answer within %v: is the app stuck?", b.opt.AnswerTimeout))
+		return b.fail(KindTimeout, t, fmt.Errorf("%w %v: is the app stuck?", errAnswerLate, b.opt.AnswerTimeout))
 	case isTimeout(err):
 		return b.fail(KindBadAnswer, t, sendErr)
 	case isAlert(err):
@@ -361,6 +366,6 @@ func (x *Exchange) Close() {
 	} else {
 		x.b.discard(c)
 	}
-	x.b.leave(x.req.Upgrade != "")
+	x.b.leave(c.target, x.req.Upgrade != "")
 	x.stopUpload()
 }

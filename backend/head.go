@@ -49,7 +49,7 @@ func (c *conn) readHead(limit int) (both bool, err error) {
 			return false, errNotHTTP
 		}
 		if size = headSize(buf, searched); size > limit || size == 0 && len(buf) >= limit {
-			return false, fmt.Errorf("the answer's head is larger than %d bytes", limit)
+			return false, fmt.Errorf("%w %d bytes", errHeadTooLarge, limit)
 		}
 		if size > 0 {
 			length, coding := framing(buf[:size])

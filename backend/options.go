@@ -17,9 +17,21 @@ import (
 type Options struct {
 	// Name is what errors call the app. Default: the first URL.
 	Name string
-	// URLs are http://host:port, https://host[:port] or unix:/path. Several
-	// take turns; one that cannot be connected to is left out for a while.
+	// URLs are http://host:port, https://host[:port] or unix:/path. One of
+	// several that fails is left out for a while.
 	URLs []string
+
+	Balance   Balance // which of them gets an exchange
+	BalanceOn string  // the header field or cookie of ByHeader and ByCookie; a field's in lower case
+
+	Health Health // checks, from Start to Close
+	// EjectFailures is how many timeouts and broken answers in a row leave a URL
+	// out; default 3, negative: they do not. One failure to connect always does.
+	EjectFailures int
+	EjectTime     time.Duration // how long at first, doubled from time to time up to a minute; default 5s
+	// OnChange is told what is left out and taken in. It must not block, and
+	// may be called by several goroutines at a time.
+	OnChange func(Change)
 
 	MaxConns       int           // exchanges under way at one time; default 256, negative: no limit
 	MaxQueue       int           // exchanges waiting for one of them to end; default 10000, negative: nobody waits
@@ -90,6 +102,12 @@ func (o Options) withDefaults() Options {
 			*p = def
 		}
 	}
+	number(&o.EjectFailures, defaultEjectFailures)
+	duration(&o.EjectTime, defaultEjectTime)
+	number(&o.Health.Healthy, defaultHealthy)
+	number(&o.Health.Unhealthy, defaultUnhealthy)
+	duration(&o.Health.Interval, defaultHealthInterval)
+	duration(&o.Health.Timeout, defaultHealthTimeout)
 	number(&o.MaxConns, defaultMaxConns)
 	number(&o.MaxQueue, defaultMaxQueue)
 	number(&o.MaxTunnels, defaultMaxTunnels)

@@ -53,7 +53,7 @@ func (b *Backend) enter(x *Exchange) error {
 	case decided := <-w.decided:
 		b.mu.Unlock()
 		if decided == nil {
-			b.leave(false)
+			b.leave(nil, false)
 		}
 	default:
 		b.queue.Remove(e)
@@ -83,14 +83,18 @@ func (b *Backend) wait(x *Exchange, w *waiter) error {
 		return b.fail(KindCancelled, nil, errCancelled)
 	case <-late:
 		return b.fail(KindBusy, nil, fmt.Errorf(
-			"no free connection within %v, all %d are in use: the app is too slow for what it gets", b.opt.QueueTimeout, b.opt.MaxConns))
+			"%w %v, all %d are in use: the app is too slow for what it gets", errQueueLate, b.opt.QueueTimeout, b.opt.MaxConns))
 	}
 }
 
-// leave gives a place back, to the first in the queue if there is one.
-func (b *Backend) leave(tunnel bool) {
+// leave gives a place back, to the first in the queue if there is one, and t too
+// if it is not nil.
+func (b *Backend) leave(t *target, tunnel bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if t != nil {
+		t.used--
+	}
 	if tunnel {
 		b.tunnels--
 		return

@@ -5,38 +5,6 @@ import (
 	"time"
 )
 
-// downTime is how long an address that could not be connected to is tried only
-// after all others.
-const downTime = 3 * time.Second
-
-// pick chooses the address to try next: in turn, those that were down lately
-// last, and none of tried. It returns nil when all were tried.
-func (b *Backend) pick(tried []*target) *target {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.targets) == 1 {
-		if len(tried) > 0 {
-			return nil
-		}
-		return b.targets[0]
-	}
-	now := time.Now()
-	start := b.next
-	b.next = (b.next + 1) % len(b.targets)
-	var second *target
-	for i := range b.targets {
-		t := b.targets[(start+i)%len(b.targets)]
-		switch {
-		case slices.Contains(tried, t):
-		case now.After(t.downUntil):
-			return t
-		case second == nil:
-			second = t
-		}
-	}
-	return second
-}
-
 // takeIdle returns the connection to t used last that is still alive, or nil.
 func (b *Backend) takeIdle(t *target) *conn {
 	for {
@@ -67,7 +35,6 @@ func (b *Backend) adopt(c *conn, tunnel bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dialed++
-	c.target.downUntil = time.Time{}
 	c.state = connActive
 	if tunnel {
 		c.state = connTunnel

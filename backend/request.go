@@ -32,6 +32,9 @@ type Request struct {
 	// nil, failing and closing wait until Read returns by itself.
 	Interrupt func()
 
+	// Key is the Backend's Key of the request's head.
+	Key uint64
+
 	// Upgrade is the protocol to change to ("websocket"), or empty. An upgrade
 	// has a connection of its own.
 	Upgrade string

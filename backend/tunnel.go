@@ -36,7 +36,7 @@ type tunnel struct {
 func (t *tunnel) Close() error {
 	t.once.Do(func() {
 		t.b.discard(t.c)
-		t.b.leave(true)
+		t.b.leave(t.c.target, true)
 	})
 	return nil
 }
