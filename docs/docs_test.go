@@ -116,7 +116,7 @@ func need(t *testing.T, program string) string {
 // keys and defaults, and with the example file.
 func TestConfiguration(t *testing.T) {
 	type key struct{ name, def string }
-	row := regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| (.*?) \\| .+ \\|$")
+	row := regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| (.*?) \\| .+ \\|$")
 	var table, reference []key
 	for _, m := range row.FindAllStringSubmatch(read(t, "README.md"), -1) {
 		def := strings.Trim(m[2], "`")
@@ -167,7 +167,7 @@ func TestConfiguration(t *testing.T) {
 // their values as TOML.
 func exampleValues(t *testing.T) map[string]string {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^# ([a-z_]+ *= [^ ].*)$`).ReplaceAllString(read(t, "config.example.toml"), "$1")
+	text := regexp.MustCompile(`(?m)^# (\[\[certificate\]\]|[a-z0-9_]+ *= [^ ].*)$`).ReplaceAllString(read(t, "config.example.toml"), "$1")
 	raw := make(map[string]any)
 	if _, err := toml.Decode(text, &raw); err != nil {
 		t.Fatal(err)

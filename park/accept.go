@@ -1,6 +1,7 @@
 package park
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -96,7 +97,7 @@ func (l *lot) Serve(ln net.Listener) error {
 		case err == nil:
 			pause = 0
 			setKeepAlive(conn)
-			l.letIn(newcomer{conn: conn, fd: -1})
+			l.letIn(l.newcomer(conn))
 			l.letInAll(more)
 		case l.door.closed() || isClosed(err):
 			return nil
@@ -139,8 +140,24 @@ func (l *lot) pause(d time.Duration) bool {
 
 // newcomer is an accepted connection.
 type newcomer struct {
-	conn net.Conn // nil if only its descriptor was taken
-	fd   int      // -1: none
+	conn  net.Conn // nil if only its descriptor was taken
+	fd    int      // -1: none
+	peer  net.Addr // the client's address; nil: what the socket says
+	ahead []byte   // what the listener has read of it
+}
+
+// remote is the client's address.
+func (c newcomer) remote() net.Addr {
+	switch {
+	case c.peer != nil:
+		return c.peer
+	case c.conn != nil:
+		return c.conn.RemoteAddr()
+	}
+	if a := peerFD(c.fd); a != nil {
+		return a
+	}
+	return nil
 }
 
 func (l *lot) letIn(c newcomer) {
@@ -149,19 +166,36 @@ func (l *lot) letIn(c newcomer) {
 		l.books.evicted.Add(1)
 		l.o.Event(Event{Kind: Evicted, ID: id})
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errCrowded):
+		l.o.Event(Event{Kind: Crowded})
+		l.refuse(c, l.o.RefusalPerAddress)
+	case err != nil:
 		l.o.Event(Event{Kind: AcceptFailed, Err: err})
-	}
-	if !ok {
-		l.refuse(c)
+	case !ok:
+		l.o.Event(Event{Kind: Refused})
+		l.refuse(c, l.o.Refusal)
 	}
 }
+
+// errCrowded: the address has all it may have.
+var errCrowded = errors.New("park: too many connections of one address")
 
 // admit makes a new connection idle, if need be in the place of the one idle for
 // longest (and no shorter than EvictAfter). It is done under one lock, so that there are never more than MaxConns.
 func (l *lot) admit(c newcomer) (evicted []ID, ok bool, err error) {
+	let := false
 	l.door.mu.Lock()
 	defer l.door.mu.Unlock()
+	known, full := l.peers.enter(c)
+	if full {
+		return nil, false, errCrowded
+	}
+	defer func() {
+		if !let {
+			l.peers.crowd.Leave(known.home)
+		}
+	}()
 	for l.o.MaxConns > 0 && l.books.connections() >= int64(l.o.MaxConns) {
 		slot, any := l.idle.oldest(l.o.EvictAfter)
 		if !any {
@@ -177,20 +211,37 @@ func (l *lot) admit(c newcomer) (evicted []ID, ok bool, err error) {
 		return evicted, true, nil
 	}
 	l.books.accepted.Add(1)
-	return evicted, true, e.begin(l, slot, c)
+	let = true
+	return evicted, true, e.begin(l, slot, c, known)
+}
+
+// newcomer takes a connection as the descriptor it is, if it can be one.
+func (l *lot) newcomer(conn net.Conn) newcomer {
+	c := newcomer{conn: conn, fd: -1}
+	if l.poller == nil {
+		return c
+	}
+	below := c
+	a, announced := conn.(Announced)
+	if announced {
+		below.conn, below.peer, below.ahead = a.Bare()
+	}
+	if below = below.bare(); below.fd < 0 {
+		return c
+	}
+	return below
 }
 
 // begin makes a free entry that of a new connection.
-func (e *entry) begin(l *lot, slot uint32, c newcomer) error {
+func (e *entry) begin(l *lot, slot uint32, c newcomer, known peer) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.lot == nil {
 		e.lot, e.slot, e.gen = l, slot, 1
 	}
 	e.told, e.ended, e.broken, e.readable, e.hup = false, false, false, false, false
-	if l.poller != nil && c.fd < 0 {
-		c = c.bare()
-	}
+	l.peers.set(slot, known)
+	e.keepLocked(c.ahead)
 	e.fd = int32(c.fd)
 	if c.fd < 0 {
 		e.far = &reading{conn: c.conn, raw: rawOf(c.conn)}
@@ -230,8 +281,8 @@ func (l *lot) endIdle(slot uint32, age time.Duration) (id ID, ok bool) {
 }
 
 func setKeepAlive(conn net.Conn) {
-	if below, ok := conn.(interface{ NetConn() net.Conn }); ok { // TLS
-		conn = below.NetConn()
+	for below, ok := conn.(interface{ NetConn() net.Conn }); ok; below, ok = conn.(interface{ NetConn() net.Conn }) {
+		conn = below.NetConn() // of TLS, or of one that was announced
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(keepAlive)
@@ -248,14 +299,12 @@ const (
 // A connection closed with unread bytes, and the client's request is on its
 // way, is reset, and then some systems do not show the client the refusal they
 // have received. So the input is read for a while, but not of more than some.
-func (l *lot) refuse(c newcomer) {
+func (l *lot) refuse(c newcomer, refusal []byte) {
 	l.books.refused.Add(1)
-	l.o.Event(Event{Kind: Refused})
 	conn := c.whole()
 	if conn == nil {
 		return
 	}
-	refusal := l.o.Refusal
 	if raw := rawOf(conn); raw != nil {
 		n, err := tryWrite(raw, refusal)
 		if err != nil || n < len(refusal) {

@@ -49,6 +49,9 @@ func (l *lot) Check() error {
 	}
 	l.idle.check(count[idle], func(slot uint32) bool { return l.table.at(slot).state == idle }, wrong)
 	l.wheel.check(func(slot uint32) bool { return l.table.at(slot).state == parked }, wrong)
+	if err := l.peers.check(func(slot uint32) bool { return l.table.at(slot).state != closed }); err != nil {
+		problems = append(problems, err)
+	}
 	if m := l.o.MaxConns; m > 0 && l.books.connections() > int64(m) {
 		wrong("%d connections, at most %d allowed", l.books.connections(), m)
 	}

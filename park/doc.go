@@ -85,7 +85,7 @@
 //   - Counts, idle list and deadlines change under the same hold of the lock
 //     as the state. Check holds all these locks and compares.
 //   - Nobody holds two entries' locks, but Check. The order is door, entry, then one
-//     of wheel, idle list, slots, workers, finishers. Events are sent without any
+//     of wheel, idle list, slots, workers, finishers, peers. Events are sent without any
 //     lock, so the event func may call the lot.
 //
 // # Interleavings that would break

@@ -111,7 +111,8 @@ func (c newcomer) bare() newcomer {
 		return c
 	}
 	_ = tcp.Close() // the descriptor it had, and its place with Go's poller
-	return newcomer{fd: fd}
+	c.conn, c.fd = nil, fd
+	return c
 }
 
 // whole is a newcomer as a connection; nil when that failed and it is closed.

@@ -21,6 +21,7 @@ type lot struct {
 	books   books
 	host    goroutines
 	door    door
+	peers   peers
 	poller  *poller // static; nil: no connection is raw
 
 	draining atomic.Bool
@@ -73,6 +74,7 @@ func newLot(o Options, p *poller) Lot {
 	l.idle.base, l.idle.place, l.idle.first = base, place, l.clock.start
 	l.workers.host, l.workers.run = &l.host, l.serve
 	l.finish.host, l.finish.done = &l.host, l.finished
+	l.peers.crowd.Max, l.peers.exempt = l.o.MaxPerAddress, l.o.Exempt
 	l.finish.max, l.finish.timeout = l.o.MaxFinishers, l.o.FinishTimeout
 	l.host.add()
 	go l.keepTime()
@@ -325,6 +327,7 @@ func (e *entry) closeLocked() {
 	e.enterLocked(closed)
 	e.gen = nextGen(e.gen)
 	e.owner, e.kept = nil, nil
+	l.peers.drop(e.slot)
 	if far == nil {
 		// It is in no other process, so this takes it out of the poller's set.
 		closeFD(int(e.fd))

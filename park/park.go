@@ -3,6 +3,7 @@ package park
 import (
 	"io"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -108,6 +109,9 @@ const (
 	// Refused: a connection was turned away at the limit with Options.Refusal.
 	Refused
 
+	// Crowded: one was turned away with Options.RefusalPerAddress.
+	Crowded
+
 	// Evicted: the connection idle for longest was closed to make room.
 	Evicted
 
@@ -175,6 +179,15 @@ type Conn interface {
 	WatchInput(gone func()) (stop func())
 }
 
+// Announced is a connection that its listener has learned something of: it read
+// how a proxy in front introduces it. Serve uses Bare if the connection can be one
+// of those that are kept as descriptors, and else the connection itself.
+type Announced interface {
+	net.Conn
+	// Bare is the connection below, whose client is peer; ahead has been read of it.
+	Bare() (conn net.Conn, peer net.Addr, ahead []byte)
+}
+
 // Stats are counts of one moment, each exact, not one snapshot together.
 type Stats struct {
 	Idle, Active, Parked int64  // connections now, by state
@@ -194,6 +207,13 @@ type Options struct {
 	// Beyond it the connection idle for longest is closed to make room or, when
 	// none is idle for EvictAfter, the new one is turned away with Refusal.
 	MaxConns int
+
+	// MaxPerAddress is how many of them may come from one address, or one /64 of
+	// IPv6, 0 for no limit. Beyond it a new one is turned away with
+	// RefusalPerAddress. Addresses for which Exempt says so are not counted.
+	MaxPerAddress     int
+	RefusalPerAddress []byte
+	Exempt            func(netip.Addr) bool
 
 	// EvictAfter spares connections that became idle only now: in a flood of
 	// new ones each would otherwise make room for the next before its client

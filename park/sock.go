@@ -182,10 +182,12 @@ func (s *sock) RemoteAddr() net.Addr {
 	}
 	defer s.e.mu.Unlock()
 	if s.peer == nil {
-		if a := peerFD(int(s.e.fd)); a != nil {
+		if s.peer = s.e.lot.peers.addr(s.e.slot); s.peer == nil {
+			a := peerFD(int(s.e.fd))
+			if a == nil {
+				return new(net.TCPAddr)
+			}
 			s.peer = a
-		} else {
-			return new(net.TCPAddr)
 		}
 	}
 	return s.peer

@@ -37,6 +37,7 @@ type visit struct {
 	method, target   string
 	host, peer, from string // from: what a trusted proxy says of the client
 	id               string
+	reason           string // of an answer that is the proxy's, for the app failed
 	backend, address string
 	app              time.Duration // from the request to the head of the app's answer
 	parked           time.Time     // zero: it was not held
@@ -92,6 +93,13 @@ func (v *visit) asked(id []byte, backend, address string, since time.Time) {
 	v.id, v.backend, v.address, v.app = string(id), backend, address, time.Since(since)
 }
 
+// failed notes why there is no answer of the app's.
+func (v *visit) failed(reason string) {
+	if v != nil {
+		v.reason = reason
+	}
+}
+
 // end writes the line. bytes are those of the body, or of a held answer as a whole.
 func (v *visit) end(status int, bytes int64, more ...zap.Field) {
 	if v == nil {
@@ -103,6 +111,9 @@ func (v *visit) end(status int, bytes int64, more ...zap.Field) {
 		if f.value != "" {
 			fields = append(fields, zap.String(f.name, f.value))
 		}
+	}
+	if v.reason != "" {
+		fields = append(fields, zap.String("reason", v.reason))
 	}
 	if v.backend != "" {
 		fields = append(fields, zap.Duration("app", v.app))

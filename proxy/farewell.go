@@ -66,7 +66,7 @@ func (f *farewell) run(conn park.Conn) {
 	defer f.proxy.recoverConn(conn.ID())
 	raw := conn.Raw()
 	defer raw.Close()
-	if write(raw, f.answer) == nil {
+	if f.proxy.write(raw, f.answer) == nil {
 		lingerClose(raw)
 	}
 }

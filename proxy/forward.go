@@ -50,9 +50,10 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	}
 	f.target, f.position = t, p.hub.Position()
 	f.watch.init(conn)
-	req := backend.Request{Upgrade: upgrade, Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow}
+	req := backend.Request{Upgrade: upgrade, Cancel: f.watch.gone, SlowAfter: slowAnswer, OnSlow: f.watch.slow,
+		Key: t.backend.Key(&ctx.Request.Header)}
 	f.head.fill(&req)
-	if err := f.findBody(ctx, conn, &req); err != nil {
+	if err := p.findBody(f, ctx, conn, &req); err != nil {
 		forwardings.Put(f)
 		problem(ctx, fasthttp.StatusBadRequest, "the request's body could not be read: %s", shorten(err.Error()))
 		ctx.Response.SetConnectionClose()
@@ -101,7 +102,7 @@ func (f *forwarding) endWatch(conn park.Conn) {
 
 // findBody finds the request's body. A small one is in memory already and may be
 // sent again over another connection; others are streamed.
-func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *backend.Request) error {
+func (p *Proxy) findBody(f *forwarding, ctx *fasthttp.RequestCtx, conn park.Conn, req *backend.Request) error {
 	size := ctx.Request.Header.ContentLength()
 	f.body = requestBody{size: int64(size), ended: true}
 	if !ctx.Request.IsBodyStream() || size == 0 {
@@ -113,7 +114,7 @@ func (f *forwarding) findBody(ctx *fasthttp.RequestCtx, conn park.Conn, req *bac
 		req.BodyBytes = f.small[:n]
 		return err
 	}
-	conn.SetReadPace(bodyPause)
+	conn.SetReadPace(p.opts.BodyTimeout)
 	f.body = requestBody{stream: stream, conn: conn, size: int64(size), limit: f.target.maxBody, over: make(chan struct{})}
 	req.Body, req.BodySize = &f.body, int64(size)
 	req.Interrupt = func() {
@@ -146,6 +147,7 @@ func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, 
 		forwardings.Put(f)
 		ctx.Response.Reset()
 		problem(ctx, fasthttp.StatusBadGateway, "the app changed protocols without having been asked to, or before it had the whole request")
+		p.page(ctx)
 		p.refuse(ctx)
 		return
 	}
@@ -173,8 +175,10 @@ func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, id []byte, err error) {
 		p.log.Debug("a client hung up before its request was answered", zap.ByteString("request_id", id), zap.Error(err))
 	default:
 		p.log.Warn("a request could not be forwarded", zap.ByteString("method", ctx.Method()),
-			zap.ByteString("target", ctx.Request.Header.RequestURI()), zap.ByteString("request_id", id), zap.Error(err))
+			zap.ByteString("target", ctx.Request.Header.RequestURI()), zap.ByteString("request_id", id),
+			zap.String("reason", be.Reason), zap.Error(err))
 	}
+	p.visitOf(ctx).failed(be.Reason)
 	switch be.Kind {
 	case backend.KindBusy:
 		retryProblem(ctx, be.Kind.Status(), 2*time.Second, "the app is busy: none of its connections came free in time; try again")
@@ -189,4 +193,5 @@ func (p *Proxy) forwardFailed(ctx *fasthttp.RequestCtx, id []byte, err error) {
 	default:
 		problem(ctx, be.Kind.Status(), "the app's answer is not well-formed HTTP or ended too early; its operator finds more in the proxy's log")
 	}
+	p.page(ctx)
 }

@@ -237,7 +237,7 @@ func TestUploadThatStops(t *testing.T) {
 			sent   int
 			status int // 0: it hangs up
 			after  time.Duration
-		}{{5, 408, headTimeout}, {50_000, 400, bodyPause}, {5, 0, 0}, {50_000, 0, 0}} {
+		}{{5, 408, 30 * time.Second}, {50_000, 400, 60 * time.Second}, {5, 0, 0}, {50_000, 0, 0}} {
 			c := s.dial()
 			c.send("POST /app HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("b", tc.sent))
 			start := time.Now()

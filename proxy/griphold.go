@@ -34,8 +34,14 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 		p.tooMany(ctx)
 		return
 	}
+	home, ok := p.enterCrowd(ctx)
+	if !ok {
+		p.grip.full.Add(1)
+		return
+	}
 	kept := p.held.keep(held)
 	if kept == nil {
+		p.crowds.Leave(home)
 		p.grip.full.Add(1)
 		p.answersFull.note()
 		tooMany(ctx)
@@ -53,7 +59,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 		wait = min(wait, max)
 	}
 	a := askings.Get().(*asking)
-	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), query: q, after: e.Cursor, until: time.Now().Add(wait)}
+	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), home: home, query: q, after: e.Cursor, until: time.Now().Add(wait)}
 	succeed(ctx, conn, a)
 }
 

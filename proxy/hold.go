@@ -8,6 +8,7 @@ import (
 
 	"cometproxy/channels"
 	"cometproxy/park"
+	"cometproxy/park/crowd"
 )
 
 // A hold is a request kept open: who waits, on which connection, and how the
@@ -39,8 +40,9 @@ type asking struct {
 	proxy *Proxy
 	hold  *hold
 	query channels.Query
-	visit *visit // nil: not logged
-	after uint64 // position up to which everything has been seen
+	visit *visit      // nil: not logged
+	home  *crowd.Home // of the client; nil: not counted
+	after uint64      // position up to which everything has been seen
 	until time.Time
 }
 
@@ -67,6 +69,7 @@ func (a *asking) takeOver(conn park.Conn, buffered io.Reader) {
 	names := a.query.Channels
 	gen := p.hub.Prepare(&h.waiter, &a.query, a.after)
 	p.access.parks(h.conn, a.visit)
+	p.noteCrowd(h.conn, a.home)
 	stay := park.Stay{Owner: h, Gen: gen, Until: a.until, Carried: carried}
 	*a = asking{} // what follows may panic, and drop must not find the hold
 	p.lot.Park(h.conn, stay)
@@ -82,6 +85,10 @@ func (a *asking) drop() {
 	if a.hold != nil && a.hold.held != nil {
 		a.proxy.held.drop(a.hold.held)
 		a.hold.held = nil
+	}
+	if a.proxy != nil {
+		a.proxy.crowds.Leave(a.home)
+		a.home = nil
 	}
 }
 
@@ -178,6 +185,7 @@ func (p *Proxy) recycle(h *hold) {
 	if h.held != nil {
 		p.held.drop(h.held)
 	}
+	p.leaveCrowd(h.conn)
 	h.own, h.held = nil, nil
 	holds.Put(h)
 }

@@ -28,7 +28,7 @@ func (p *Proxy) newInternalServer() *fasthttp.Server {
 		Logger:                       quiet{p.log},
 		ReadBufferSize:               internalHead,
 		ReadTimeout:                  30 * time.Second,
-		WriteTimeout:                 sendTimeout,
+		WriteTimeout:                 time.Minute,
 		IdleTimeout:                  time.Minute,
 		Concurrency:                  MaxInternalConns,
 		MaxRequestBodySize:           p.opts.Publish.MaxRequest,

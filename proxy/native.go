@@ -67,10 +67,14 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 		p.tooMany(ctx)
 		return
 	}
+	home, ok := p.enterCrowd(ctx)
+	if !ok {
+		return
+	}
 	h := holds.Get().(*hold)
 	h.shape, h.own = s, ownLines(c.answer(head.origin), &r)
 	a := askings.Get().(*asking)
-	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
+	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), home: home, query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
 	succeed(ctx, conn, a)
 }
 

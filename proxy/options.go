@@ -43,6 +43,25 @@ type Options struct {
 	MaxParked int // held requests; default (0) no bound
 	MaxHead   int // bytes of a request's head, and of a buffer for each connection that is worked on; default 64 KiB
 	MaxLines  int // of a request's head; default 200, negative: no bound
+	MaxTarget int // bytes of a request's target; default 16 KiB
+
+	// MaxBody bounds a request's body on routes that have no bound of their own;
+	// default (0) no bound.
+	MaxBody int64
+
+	// Of one client address, or of one /64 of IPv6; default (0) no bound. Proxies
+	// in Forward.Trusted have as many connections as they like.
+	MaxConnsPerAddress, MaxParkedPerAddress int
+
+	// Time that clients have, none of it while they are parked.
+	HeadTimeout time.Duration // for a request's head; default 30 s
+	BodyTimeout time.Duration // between two pieces of a request's body; default 60 s
+	SendTimeout time.Duration // to take a piece of an answer; default 60 s
+
+	// ErrorPages are what clients get, by status, in place of the proxy's own 502,
+	// 503 and 504 for an app that fails; PageStatus, if not 0, is their status.
+	ErrorPages map[int]Page
+	PageStatus int
 
 	// Grace is how long active requests may go on in Shutdown; default 10 s,
 	// negative: none.
@@ -54,6 +73,11 @@ type Options struct {
 	// NoDate leaves the Date header out of answers, for golden files and
 	// virtual time.
 	NoDate bool
+}
+
+// A Page is a body with its media type.
+type Page struct {
+	Body, Type string
 }
 
 // ForwardOptions are about what an app is told of its client.
@@ -202,6 +226,12 @@ func (o Options) resolved() Options {
 	if o.MaxHead <= 0 {
 		o.MaxHead = 64 << 10
 	}
+	if o.MaxTarget <= 0 {
+		o.MaxTarget = min(16<<10, o.MaxHead)
+	}
+	o.HeadTimeout = orDuration(o.HeadTimeout, 30*time.Second)
+	o.BodyTimeout = orDuration(o.BodyTimeout, 60*time.Second)
+	o.SendTimeout = orDuration(o.SendTimeout, 60*time.Second)
 	o.MaxLines = orInt(o.MaxLines, 200)
 	o.Hold.Timeout = orDuration(o.Hold.Timeout, 25*time.Second)
 	o.Hold.MaxTimeout = orDuration(o.Hold.MaxTimeout, 60*time.Second)
@@ -270,6 +300,9 @@ func (o *Options) table() (*route.Table, error) {
 	var errs []error
 	for _, r := range o.Routes {
 		t, backend := newTarget(&r, o.Backends), r.Backend
+		if t.maxBody == 0 {
+			t.maxBody = o.MaxBody
+		}
 		if r.answers() {
 			backend = nobody
 		}

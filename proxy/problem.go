@@ -33,11 +33,23 @@ func retryProblem(ctx *fasthttp.RequestCtx, status int, after time.Duration, for
 	ctx.Response.Header.Set("Retry-After", strconv.Itoa(int((after+time.Second-1)/time.Second)))
 }
 
+// page puts the operator's own page in the place of a problem, if there is one.
+func (p *Proxy) page(ctx *fasthttp.RequestCtx) {
+	page, ok := p.opts.ErrorPages[ctx.Response.StatusCode()]
+	if !ok {
+		return
+	}
+	if p.opts.PageStatus != 0 {
+		ctx.Response.SetStatusCode(p.opts.PageStatus)
+	}
+	ctx.Response.Header.SetContentType(page.Type)
+	ctx.Response.SetBodyString(page.Body)
+}
+
 // refusal is what a connection gets that is turned away at the limit: a whole
 // answer, built once.
-func refusal() []byte {
-	body := problemJSON(fasthttp.StatusServiceUnavailable,
-		"the server holds as many connections as it can; try again later")
-	return fmt.Appendf(nil, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"+
-		"Cache-Control: no-store\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+func refusal(status int, why string) []byte {
+	body := problemJSON(status, why)
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\n"+
+		"Cache-Control: no-store\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", status, fasthttp.StatusMessage(status), len(body), body)
 }

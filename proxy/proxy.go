@@ -41,6 +41,7 @@ type Proxy struct {
 	tunnels   atomic.Int64
 	releaser  releaser
 	held      heldAnswers
+	crowds    crowds
 	grip      gripCounts
 	listeners sync.WaitGroup // accept loops
 	stop      chan struct{}  // closed when stopped; ends the sweeper
@@ -53,6 +54,7 @@ type Proxy struct {
 
 	// Of the public side, and of what apps ask for.
 	refused, evicted, acceptFailed, parkedFull, answersFull notice
+	crowdFull, connsCrowded                                 notice
 	filtered, noChannel, unknownField, unknownFormat        notice
 }
 
@@ -78,12 +80,15 @@ func New(o Options) (*Proxy, error) {
 		}
 	}
 	p.access = newAccessLog(o.Access)
+	p.crowds.Max = o.MaxParkedPerAddress
 	p.held.limit = o.GRIP.HeldBytes
 	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
 	p.auth.init(o.Internal)
 	o.History.Receiver = p
 	p.hub = channels.New(o.History)
-	p.lot = o.NewLot(park.Options{Event: p.event, MaxConns: o.MaxConns, Refusal: refusal()})
+	p.lot = o.NewLot(park.Options{Event: p.event, MaxConns: o.MaxConns, Refusal: refusal(fasthttp.StatusServiceUnavailable, "the server holds as many connections as it can; try again later"),
+		MaxPerAddress: o.MaxConnsPerAddress, Exempt: o.Forward.trusts,
+		RefusalPerAddress: refusal(fasthttp.StatusTooManyRequests, "this address has as many connections as allowed; close others first")})
 	p.public = p.newPublicServer()
 	p.internal = p.newInternalServer()
 	p.releaser.proxy = p
@@ -98,6 +103,8 @@ func (p *Proxy) initNotices() {
 	p.evicted.init(p.log, "idle client connections are closed to make room for new ones (limits.connections)")
 	p.acceptFailed.init(p.log, "accepting client connections failed; it is tried again")
 	p.parkedFull.init(p.log, "polls are refused with 503: as many are held as allowed (limits.parked)")
+	p.crowdFull.init(p.log, "polls are refused with 429: as many are held for their client's address as allowed (limits.parked_per_address)")
+	p.connsCrowded.init(p.log, "client connections are turned away: as many are open from their address as allowed (limits.connections_per_address)")
 	p.answersFull.init(p.log, "polls are refused with 503: the answers that holds end with take as many bytes as allowed (grip.held_bytes)")
 	p.filtered.init(p.log, "an app asks for message filters (Grip-Channel), which this version does not have: its holds get every message")
 	p.noChannel.init(p.log, "an app holds a request on no channel, so nothing but its timeout ends it: is Grip-Channel missing, or badly quoted?")
@@ -115,6 +122,9 @@ func (p *Proxy) Serve(public, internal []net.Listener) {
 			ln.Close()
 		}
 		return
+	}
+	for _, b := range p.opts.Backends {
+		b.Start()
 	}
 	p.accept, p.inner = append(p.accept, public...), append(p.inner, internal...)
 	for _, ln := range internal {
@@ -252,7 +262,7 @@ func (p *Proxy) sweep() {
 // Check verifies the invariants of the hub, of the lot and of the backends, and
 // the books of the answers that are kept.
 func (p *Proxy) Check() error {
-	errs := []error{p.hub.Check(), p.lot.Check(), p.held.check()}
+	errs := []error{p.hub.Check(), p.lot.Check(), p.held.check(), p.crowds.Check()}
 	for _, b := range p.opts.Backends {
 		errs = append(errs, b.Check())
 	}

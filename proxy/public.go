@@ -18,10 +18,7 @@ import (
 
 // Limits of the public listener's HTTP server.
 const (
-	headTimeout = 30 * time.Second // for a request's head
-	bodyPause   = 60 * time.Second // between two reads of a request's body
-	sendTimeout = 60 * time.Second // for a client to read an answer that is sent in one piece
-	linger      = time.Second      // how long a connection stays with the HTTP server for its next request
+	linger = time.Second // how long a connection stays with the HTTP server for its next request
 )
 
 // newPublicServer makes the HTTP server that works on one request of a client
@@ -33,8 +30,8 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		ErrorHandler:                  p.badRequest,
 		Logger:                        quiet{p.log},
 		ReadBufferSize:                p.opts.MaxHead,
-		ReadTimeout:                   headTimeout,
-		WriteTimeout:                  sendTimeout,
+		ReadTimeout:                   p.opts.HeadTimeout,
+		WriteTimeout:                  p.opts.SendTimeout,
 		IdleTimeout:                   linger,
 		Concurrency:                   1 << 24,     // the lot limits connections; this would close them with a 503 of its own
 		MaxRequestBodySize:            math.MaxInt, // bodies are streamed
@@ -85,6 +82,8 @@ func (p *Proxy) event(ev park.Event) {
 		p.ended(ev)
 	case park.Refused:
 		p.refused.note()
+	case park.Crowded:
+		p.connsCrowded.note()
 	case park.Evicted:
 		p.evicted.note()
 	case park.AcceptFailed:
@@ -135,6 +134,11 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 	if why := strict(&ctx.Request.Header, p.opts.MaxLines); why != "" {
 		p.ambiguous(ctx, why)
+		return
+	}
+	if n := len(ctx.Request.Header.RequestURI()); n > p.opts.MaxTarget {
+		problem(ctx, fasthttp.StatusRequestURITooLong, "the request's target has %d bytes; %d are allowed (limits.target_bytes)", n, p.opts.MaxTarget)
+		p.refuse(ctx)
 		return
 	}
 	m, err := p.routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
@@ -191,7 +195,7 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's head is larger than %d bytes; send fewer or shorter headers and cookies (limits.header_bytes)", p.opts.MaxHead)
 	case errors.As(err, &netErr) && netErr.Timeout():
-		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", headTimeout)
+		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", p.opts.HeadTimeout)
 	default:
 		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", complaint(err))
 	}

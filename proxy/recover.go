@@ -19,5 +19,6 @@ func (p *Proxy) abandon(conn park.ID, caught any) {
 	p.log.Error("a panic was caught; its client's connection is closed",
 		zap.Any("panic", caught), zap.StackSkip("stack", 1))
 	p.access.released(conn, 0, 0, "panic")
+	p.leaveCrowd(conn)
 	p.lot.Close(conn)
 }

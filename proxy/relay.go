@@ -15,9 +15,6 @@ import (
 	"cometproxy/park"
 )
 
-// sendPause is how long a client may leave a piece of a streamed answer untaken.
-const sendPause = 60 * time.Second
-
 // A relay passes a backend's answer on as it comes: its head at once, each piece
 // of its body when it is there. It takes the client's connection over from the
 // HTTP server, which would wait for full buffers.
@@ -66,7 +63,7 @@ func (r *relay) owner() *Proxy { return r.proxy }
 // server's reader is what the request's body comes from.
 func (r *relay) takeOver(conn park.Conn, buffered io.Reader) {
 	if !r.x.UploadFinished() {
-		conn.SetReadPace(bodyPause)
+		conn.SetReadPace(r.proxy.opts.BodyTimeout)
 		err := r.send(conn)
 		r.close() // stops the upload: nobody reads conn any more
 		r.report(err)
@@ -135,7 +132,7 @@ func (r *relay) report(err error) {
 // send writes the answer. Whatever fails leaves it incomplete, for the client
 // to see: no end of chunks, fewer bytes than announced.
 func (r *relay) send(client net.Conn) error {
-	if err := write(client, r.head); err != nil {
+	if err := r.proxy.write(client, r.head); err != nil {
 		return err
 	}
 	body := r.x.Body()
@@ -155,7 +152,7 @@ func (r *relay) send(client net.Conn) error {
 		}
 		if err == io.EOF {
 			if r.chunked {
-				return write(client, []byte("0\r\n\r\n"))
+				return r.proxy.write(client, []byte("0\r\n\r\n"))
 			}
 			return nil
 		}
@@ -176,17 +173,18 @@ var relayBuffers = sync.Pool{New: func() any { return new([relayBuffer]byte) }}
 // size, as one write.
 func (r *relay) piece(client net.Conn, buf *[relayBuffer]byte, n int) error {
 	if !r.chunked {
-		return write(client, buf[chunkRoom:chunkRoom+n])
+		return r.proxy.write(client, buf[chunkRoom:chunkRoom+n])
 	}
 	size := fmt.Appendf(nil, "%x\r\n", n)
 	begin := chunkRoom - len(size)
 	copy(buf[begin:], size)
 	copy(buf[chunkRoom+n:], "\r\n")
-	return write(client, buf[begin:chunkRoom+n+2])
+	return r.proxy.write(client, buf[begin:chunkRoom+n+2])
 }
 
-func write(c net.Conn, b []byte) error {
-	c.SetWriteDeadline(time.Now().Add(sendPause))
+// write gives a client, or an app behind a tunnel, the time to take b.
+func (p *Proxy) write(c net.Conn, b []byte) error {
+	c.SetWriteDeadline(time.Now().Add(p.opts.SendTimeout))
 	_, err := c.Write(b)
 	return err
 }

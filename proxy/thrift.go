@@ -13,14 +13,14 @@ type thrift struct {
 }
 
 const (
-	crowd      = 1000 // connections that are worth the effort
+	crowdSize  = 1000 // connections that are worth the effort
 	quietLooks = 15   // seconds; who was cut off has come back by then
 )
 
 // look is told how many connections there are, once a second.
 func (t *thrift) look(connections int64) {
 	t.peak = max(t.peak, connections)
-	if t.peak < crowd || connections > t.peak/2 {
+	if t.peak < crowdSize || connections > t.peak/2 {
 		t.quiet = 0
 		return
 	}

@@ -56,10 +56,10 @@ func (t *tunnel) run(conn park.Conn, carried []byte) {
 	defer p.lot.Close(conn.ID())
 	defer t.app.Close()
 	client := conn.Raw()
-	if write(client, append(t.head, t.ahead...)) != nil {
+	if t.proxy.write(client, append(t.head, t.ahead...)) != nil {
 		return
 	}
-	if len(carried) > 0 && write(t.app, carried) != nil {
+	if len(carried) > 0 && t.proxy.write(t.app, carried) != nil {
 		return
 	}
 	client.SetDeadline(time.Time{})

@@ -53,12 +53,28 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		MaxParked: c.Limits.Parked,
 		MaxHead:   int(c.Limits.HeaderBytes),
 		MaxLines:  off(c.Limits.HeaderLines),
-		Grace:     off(c.Shutdown.Grace),
-		Log:       log,
-		Backends:  make(map[string]*backend.Backend),
+		MaxTarget: int(c.Limits.TargetBytes),
+		MaxBody:   c.Limits.BodyBytes,
+
+		MaxConnsPerAddress:  c.Limits.ConnectionsPerAddress,
+		MaxParkedPerAddress: c.Limits.ParkedPerAddress,
+
+		HeadTimeout: c.Limits.HeaderTimeout,
+		BodyTimeout: c.Limits.BodyTimeout,
+		SendTimeout: c.Limits.SendTimeout,
+
+		PageStatus: c.ErrorPages.Status,
+		ErrorPages: make(map[int]proxy.Page),
+
+		Grace:    off(c.Shutdown.Grace),
+		Log:      log,
+		Backends: make(map[string]*backend.Backend),
+	}
+	for status, page := range c.ErrorPages.Pages {
+		o.ErrorPages[status] = proxy.Page(page)
 	}
 	for _, b := range c.Backends {
-		made, err := backend.New(backendOptions(b))
+		made, err := backend.New(backendOptions(b, log))
 		if err != nil {
 			return o, err
 		}
@@ -86,7 +102,15 @@ func off[T int | int64 | time.Duration](v T) T {
 	return v
 }
 
-func backendOptions(b config.Backend) backend.Options {
+// balances are the words of backend.balance.
+var balances = map[string]backend.Balance{
+	"round_robin":       backend.InTurn,
+	"least_connections": backend.LeastConns,
+	"header":            backend.ByHeader,
+	"cookie":            backend.ByCookie,
+}
+
+func backendOptions(b config.Backend, log *zap.Logger) backend.Options {
 	return backend.Options{
 		Name:           b.Name,
 		URLs:           b.URLs,
@@ -97,8 +121,28 @@ func backendOptions(b config.Backend) backend.Options {
 		AnswerTimeout:  off(b.AnswerTimeout),
 		IdleTimeout:    off(b.IdleTimeout),
 
+		Balance:       balances[b.Balance],
+		BalanceOn:     b.BalanceOn,
+		Health:        backend.Health(b.Health),
+		EjectFailures: off(b.EjectFailures),
+		EjectTime:     b.EjectTime,
+		OnChange:      func(c backend.Change) { noteChange(log, b.Name, c) },
+
 		AnswerBodyTimeout: off(b.BodyTimeout),
 		TLS:               &backend.TLS{Roots: b.Roots, Certificates: b.Certificates, ServerName: b.ServerName},
+	}
+}
+
+// noteChange tells the log which address of an app is used.
+func noteChange(log *zap.Logger, name string, c backend.Change) {
+	log = log.With(zap.String("backend", name), zap.String("address", c.Address))
+	switch {
+	case !c.Out:
+		log.Info("an address of the app is used again")
+	case c.For == 0:
+		log.Warn("an address of the app is left out until its health checks succeed", zap.Error(c.Err))
+	default:
+		log.Warn("an address of the app is left out for a while", zap.Duration("for", c.For), zap.Error(c.Err))
 	}
 }
 

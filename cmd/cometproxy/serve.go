@@ -94,10 +94,10 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("internal.listen: %w", err)
 	}
-	public, err := listen(c.Public.Listen, `":%s" for all`)
+	public, certificates, err := listenPublic(&c.Public, c.Certificates, log)
 	if err != nil {
 		closeAll(internal)
-		return nil, fmt.Errorf("public.listen: %w", err)
+		return nil, err
 	}
 	p, err := proxy.New(o)
 	if err != nil {
@@ -107,6 +107,9 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	signals := make(chan os.Signal, 2) // before there is a client that could be cut off
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	p.Serve(public, internal)
+	if certificates != nil {
+		go watchCertificates(certificates, log)
+	}
 	log.Info("cometproxy is up", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),
 		zap.Int("clients_at_most", room.connections), zap.Int("open_files_limit", room.files),
 		zap.Int("files_kept_for_backends_and_publishing", room.reserve))

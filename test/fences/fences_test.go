@@ -53,8 +53,18 @@ var fences = []fence{
 	},
 	{
 		packages: []string{"park"},
-		forbid:   []string{"*"}, allow: []string{"std", "golang.org/x/sys/..."},
+		forbid:   []string{"*"}, allow: []string{"std", "golang.org/x/sys/...", "cometproxy/park/crowd"},
 		reason: "park owns connections, whoever speaks over them: the standard library, and x/sys for the system's calls",
+	},
+	{
+		packages: []string{"park/crowd"},
+		forbid:   []string{"*"}, allow: []string{"std"},
+		reason: "crowd counts addresses, for park and for proxy",
+	},
+	{
+		packages: []string{"front"},
+		forbid:   []string{"*"}, allow: []string{"std", "github.com/pires/go-proxyproto/..."},
+		reason: "front is listeners over listeners: it knows TLS and the PROXY protocol, and nothing of HTTP",
 	},
 	{
 		packages: []string{"grip"},
@@ -72,14 +82,14 @@ var fences = []fence{
 		reason: "backend speaks HTTP to the app with fasthttp's headers, and knows nothing of what the answers are for",
 	},
 	{
-		packages: []string{"backend", "proxy/...", "channels/...", "park", "grip"},
+		packages: []string{"backend", "proxy/...", "channels/...", "park", "park/crowd", "front", "grip"},
 		forbid:   []string{"net/http/..."},
 		reason:   "there is one HTTP implementation in the proxy, fasthttp: two would disagree about where a request ends",
 	},
 	{
-		packages: []string{"park", "channels", "backend", "grip"},
-		forbid:   []string{"cometproxy/park/...", "cometproxy/channels/...", "cometproxy/backend/...", "cometproxy/grip/..."},
-		reason:   "the packages below proxy do not know each other; proxy joins them",
+		packages: []string{"park", "channels", "backend", "grip", "front"},
+		forbid:   []string{"cometproxy/park/...", "cometproxy/front/...", "cometproxy/channels/...", "cometproxy/backend/...", "cometproxy/grip/..."}, allow: []string{"cometproxy/park/crowd"},
+		reason: "the packages below proxy do not know each other; proxy joins them",
 	},
 	{
 		packages: []string{"park/...", "channels/...", "backend/...", "grip/..."},

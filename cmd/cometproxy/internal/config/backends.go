@@ -43,6 +43,8 @@ func (r *reader) backends(tables []rawTable) []*readBackend {
 		} else if s.ok("urls") {
 			r.urls(s, &b)
 		}
+		checkBalance(s, &b, t.raw.balance)
+		checkHealth(s, &b)
 		checkBackendTLS(s, &b, t.raw.tls.ca, t.raw.tls.cert, t.raw.tls.key)
 		r.config.Backends = append(r.config.Backends, b)
 	}
@@ -65,6 +67,11 @@ func (r *reader) urls(s *section, b *Backend) {
 		for _, own := range r.config.Public.Listen {
 			if strings.TrimPrefix(clean, "http://") == own {
 				s.itemWarn("urls", i, "%s is this proxy's own [public] listen: requests would go round in a circle", quoted(clean))
+			}
+		}
+		for _, own := range r.config.Public.TLSListen {
+			if strings.TrimPrefix(clean, "https://") == own {
+				s.itemWarn("urls", i, "%s is this proxy's own [public] tls_listen: requests would go round in a circle", quoted(clean))
 			}
 		}
 		b.URLs[i] = clean

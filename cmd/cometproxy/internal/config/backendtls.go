@@ -33,14 +33,8 @@ func checkBackendTLS(s *section, b *Backend, ca, cert, key string) {
 	case cert == "":
 		return
 	}
-	certText, ok := s.secretFile("tls_cert", cert)
-	keyText, okKey := s.secretFile("tls_key", key)
-	if !ok || !okKey {
-		return
-	}
-	pair, err := tls.X509KeyPair([]byte(certText), []byte(keyText))
-	if err != nil {
-		s.problem("tls_cert", "%s and %s are no certificate with its key: %s", quoted(cert), quoted(key), strings.TrimPrefix(err.Error(), "tls: "))
+	pair, ok := s.keyPair("tls_cert", "tls_key", cert, key)
+	if !ok {
 		return
 	}
 	b.Certificates = []tls.Certificate{pair}

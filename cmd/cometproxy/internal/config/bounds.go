@@ -90,3 +90,14 @@ func checkOperation(found map[string]*section, c *Config) {
 		s.warn("grace", "service managers kill sooner: systemd after 90s, Kubernetes after 30s unless told otherwise")
 	}
 }
+
+// checkRequests compares the bounds of a request with each other.
+func checkRequests(s *section, l *Limits) {
+	if s.ok("target_bytes", "header_bytes") && l.TargetBytes > l.HeaderBytes {
+		if !s.given["target_bytes"] {
+			l.TargetBytes = l.HeaderBytes
+			return
+		}
+		s.problem("target_bytes", "target_bytes = %s is above header_bytes = %s, of which the target is a part: raise header_bytes or lower it", s.written("target_bytes"), s.written("header_bytes"))
+	}
+}

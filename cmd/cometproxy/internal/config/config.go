@@ -26,14 +26,38 @@ type Config struct {
 	Log      Log
 	Access   Access
 	Shutdown Shutdown
-	Backends []Backend
-	Routes   []Route // never empty
+
+	ErrorPages   ErrorPages
+	Certificates []Certificate
+	Backends     []Backend
+	Routes       []Route // never empty
 }
 
 // Public is what clients connect to.
 type Public struct {
 	Listen []string // host:port
 	Parker string   // auto, epoll or goroutine
+
+	TLSListen     []string       // host:port; there is a certificate if there are any
+	TLSMinVersion string         // 1.2 or 1.3
+	ProxyFrom     []netip.Prefix // whose connections begin with a PROXY protocol header
+}
+
+// A Certificate for clients that connect by https: PEM files, which have been
+// read once and fit together.
+type Certificate struct {
+	Cert, Key string
+}
+
+// ErrorPages are what clients get in place of the proxy's own answers.
+type ErrorPages struct {
+	Pages  map[int]Page // by status: 502, 503, 504; nil: none
+	Status int          // of such an answer; 0: that one
+}
+
+// A Page is a body with its media type.
+type Page struct {
+	Body, Type string
 }
 
 // Internal is the listener for publishing and health.
@@ -91,6 +115,13 @@ type Limits struct {
 	Parked      int
 	HeaderBytes int64 // more than 0
 	HeaderLines int   // 0: no bound
+	TargetBytes int64 // more than 0
+	BodyBytes   int64 // 0: no bound, like the next two
+
+	ConnectionsPerAddress int
+	ParkedPerAddress      int
+
+	HeaderTimeout, BodyTimeout, SendTimeout time.Duration // more than 0
 }
 
 // Log says what is logged, and how.
@@ -122,10 +153,24 @@ type Backend struct {
 	BodyTimeout    time.Duration // within an answer's body; 0: no bound
 	IdleTimeout    time.Duration
 
+	Balance   string // round_robin, least_connections, header or cookie
+	BalanceOn string // the header field, in lower case, or the cookie
+
+	Health        Health
+	EjectFailures int // 0: off
+	EjectTime     time.Duration
+
 	// Of https URLs.
 	Roots        *x509.CertPool    // nil: the system's
 	Certificates []tls.Certificate // of this proxy; one or none
 	ServerName   string            // empty: the URL's host
+}
+
+// Health is how a backend's URLs are checked.
+type Health struct {
+	Path               string // empty: they are not
+	Interval, Timeout  time.Duration
+	Healthy, Unhealthy int // more than 0
 }
 
 // A Route has Channels, and is native then, or a Backend, or Redirect or Status.
@@ -198,7 +243,7 @@ func Parse(name string, text []byte) (*Config, Problems) {
 func Default() *Config {
 	c := new(Config)
 	t := &target{config: c}
-	setDefaults(t, "public", "internal", "forward", "hold", "history", "publish", "grip", "limits", "log", "access_log", "shutdown")
+	setDefaults(t, "public", "internal", "forward", "hold", "history", "publish", "grip", "limits", "log", "access_log", "shutdown", "error_pages")
 	for _, text := range t.raw.trusted {
 		p, _ := prefix(text)
 		c.Forward.TrustedProxies = append(c.Forward.TrustedProxies, p)

@@ -20,7 +20,7 @@ func TestExampleIsValid(t *testing.T) {
 }
 
 // commentedKey is a line of the example that only lacks its "# " to count.
-var commentedKey = regexp.MustCompile(`(?m)^# ([a-z_]+ *= [^ ].*)$`)
+var commentedKey = regexp.MustCompile(`(?m)^# (\[\[certificate\]\]|[a-z0-9_]+ *= [^ ].*)$`)
 
 // TestExampleIsComplete compares the example with the table of keys: each key
 // with a default has it there, each other key is there too, commented out if it

@@ -26,7 +26,9 @@ type target struct {
 	backend *Backend
 	route   *Route
 	cors    *CORS
-	raw     rawValues
+
+	certificate *Certificate
+	raw         rawValues
 }
 
 // rawValues are texts that need more work than their kind does.
@@ -34,8 +36,12 @@ type rawValues struct {
 	token   string
 	sigKey  string
 	trusted []string
-	params  map[string]string
-	tls     struct{ ca, cert, key string }
+
+	proxyFrom []string
+	balance   string
+	pages     [3]string // for 502, 503, 504
+	params    map[string]string
+	tls       struct{ ca, cert, key string }
 }
 
 const (
@@ -49,6 +55,17 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Public.Listen }},
 	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept", note: "; auto is epoll on Linux",
 		field: func(t *target) any { return &t.config.Public.Parker }},
+	{path: "public.tls_listen", kind: isTexts, doc: "addresses that clients connect to by https, host:port; needs a [[certificate]]",
+		field: func(t *target) any { return &t.config.Public.TLSListen }},
+	{path: "public.tls_min_version", kind: isChoice, def: "1.2", oneOf: []string{"1.2", "1.3"}, doc: "TLS version at least",
+		field: func(t *target) any { return &t.config.Public.TLSMinVersion }},
+	{path: "public.proxy_protocol_from", kind: isTexts, doc: "addresses or networks of proxies in front whose connections begin with a PROXY protocol header, version 1 or 2; all public listeners",
+		field: func(t *target) any { return &t.raw.proxyFrom }},
+
+	{path: "certificate.cert", kind: isText, doc: "PEM file with a certificate and its chain; clients get the one with the name they ask for, else the first; read again when it changes",
+		field: func(t *target) any { return &t.certificate.Cert }},
+	{path: "certificate.key", kind: isText, doc: "PEM file with its key",
+		field: func(t *target) any { return &t.certificate.Key }},
 
 	{path: "internal.listen", kind: isTexts, def: list("127.0.0.1:5561"), doc: "addresses for publishing and health, host:port or unix:/path",
 		field: func(t *target) any { return &t.config.Internal.Listen }},
@@ -114,6 +131,30 @@ var keys = []key{
 	{path: "limits.header_lines", kind: isCount, def: int64(200), doc: "header lines of a request at most, else 431",
 		field: func(t *target) any { return &t.config.Limits.HeaderLines }},
 
+	{path: "limits.target_bytes", kind: isSize, def: "16KiB", min: 64, max: 1 << 20, doc: "bytes of a request's target (path and query) at most, else 414",
+		field: func(t *target) any { return &t.config.Limits.TargetBytes }},
+	{path: "limits.body_bytes", kind: isSize, def: "0", doc: "bytes of a request's body at most on routes without max_body, else 413; 0: no bound",
+		field: func(t *target) any { return &t.config.Limits.BodyBytes }},
+	{path: "limits.connections_per_address", kind: isCount, def: int64(0), doc: "connections of one client address at most (IPv6: of one /64), trusted proxies aside; 0: no bound",
+		field: func(t *target) any { return &t.config.Limits.ConnectionsPerAddress }},
+	{path: "limits.parked_per_address", kind: isCount, def: int64(0), doc: "parked requests of one client address at most (IPv6: of one /64), as trusted proxies tell it; else 429; 0: no bound",
+		field: func(t *target) any { return &t.config.Limits.ParkedPerAddress }},
+	{path: "limits.header_timeout", kind: isDuration, def: "30s", min: int64(time.Millisecond), max: day, doc: "how long a client may take to send a request's head, else 408",
+		field: func(t *target) any { return &t.config.Limits.HeaderTimeout }},
+	{path: "limits.body_timeout", kind: isDuration, def: "60s", min: int64(time.Millisecond), max: day, doc: "how long it may pause within a request's body",
+		field: func(t *target) any { return &t.config.Limits.BodyTimeout }},
+	{path: "limits.send_timeout", kind: isDuration, def: "60s", min: int64(time.Millisecond), max: day, doc: "how long it may leave a piece of an answer untaken",
+		field: func(t *target) any { return &t.config.Limits.SendTimeout }},
+
+	{path: "error_pages.502", kind: isText, doc: "file with the page for 502: the app cannot be reached, or its answer is broken; type by its ending",
+		field: func(t *target) any { return &t.raw.pages[0] }},
+	{path: "error_pages.503", kind: isText, doc: "file with the page for 503: the app is busy",
+		field: func(t *target) any { return &t.raw.pages[1] }},
+	{path: "error_pages.504", kind: isText, doc: "file with the page for 504: the app took too long",
+		field: func(t *target) any { return &t.raw.pages[2] }},
+	{path: "error_pages.status", kind: isCount, def: int64(0), max: 599, doc: "status of answers with one of these pages; 0: its own",
+		field: func(t *target) any { return &t.config.ErrorPages.Status }},
+
 	{path: "log.level", kind: isChoice, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "what is logged at least",
 		field: func(t *target) any { return &t.config.Log.Level }},
 	{path: "log.format", kind: isChoice, def: "auto", oneOf: []string{"auto", "json", "console"}, doc: "how it is written (auto is console on a terminal, else json)",
@@ -131,6 +172,8 @@ var keys = []key{
 		field: func(t *target) any { return &t.backend.Name }},
 	{path: "backend.urls", kind: isTexts, doc: "where it listens: http://host:port, https://host:port or unix:/path; several are balanced",
 		field: func(t *target) any { return &t.backend.URLs }},
+	{path: "backend.balance", kind: isText, def: "round_robin", doc: "which of several URLs gets a request: round_robin, least_connections, or header:NAME or cookie:NAME for the same URL to the same value",
+		field: func(t *target) any { return &t.raw.balance }},
 	{path: "backend.max_connections", kind: isCount, def: int64(256), doc: "requests under way at one time, all URLs together; more queue",
 		field: func(t *target) any { return &t.backend.MaxConnections }},
 	{path: "backend.max_tunnels", kind: isCount, def: int64(1024), doc: "upgraded connections (WebSocket) at most",
@@ -145,6 +188,21 @@ var keys = []key{
 		field: func(t *target) any { return &t.backend.BodyTimeout }},
 	{path: "backend.idle_timeout", kind: isDuration, def: "30s", max: day, doc: "how long an unused connection is kept",
 		field: func(t *target) any { return &t.backend.IdleTimeout }},
+
+	{path: "backend.health_path", kind: isText, doc: "path that each URL is asked for, to leave it out unless it answers 2xx or 3xx; without it no checks",
+		field: func(t *target) any { return &t.backend.Health.Path }},
+	{path: "backend.health_interval", kind: isDuration, def: "5s", min: int64(10 * time.Millisecond), max: day, doc: "time between two checks",
+		field: func(t *target) any { return &t.backend.Health.Interval }},
+	{path: "backend.health_timeout", kind: isDuration, def: "2s", min: int64(time.Millisecond), max: day, doc: "how long a check may take",
+		field: func(t *target) any { return &t.backend.Health.Timeout }},
+	{path: "backend.health_healthy", kind: isCount, def: int64(2), min: 1, max: 1000, doc: "checks in a row that must succeed before a URL is used again",
+		field: func(t *target) any { return &t.backend.Health.Healthy }},
+	{path: "backend.health_unhealthy", kind: isCount, def: int64(3), min: 1, max: 1000, doc: "checks in a row that must fail before it is left out",
+		field: func(t *target) any { return &t.backend.Health.Unhealthy }},
+	{path: "backend.eject_failures", kind: isCount, def: int64(3), doc: "timeouts and broken answers in a row that leave one of several URLs out; one failure to connect always does; 0: they do not",
+		field: func(t *target) any { return &t.backend.EjectFailures }},
+	{path: "backend.eject_time", kind: isDuration, def: "5s", min: int64(time.Millisecond), max: day, doc: "how long at first; doubled each time, up to a minute",
+		field: func(t *target) any { return &t.backend.EjectTime }},
 
 	{path: "backend.tls_ca", kind: isText, doc: "PEM file with the CAs that vouch for https URLs; without it the system's",
 		field: func(t *target) any { return &t.raw.tls.ca }},
@@ -232,7 +290,7 @@ var tableKeys = func() map[string][]string {
 }()
 
 // repeated tables are written [[name]].
-var repeated = map[string]bool{"backend": true, "route": true}
+var repeated = map[string]bool{"backend": true, "route": true, "certificate": true}
 
 func join(path, name string) string {
 	if path == "" {

@@ -115,29 +115,45 @@ func everywhere(address string) bool {
 	return host == "" || bad == nil && ip.IsUnspecified()
 }
 
-// checkAddresses checks a list of listen addresses.
-func checkAddresses(s *section, addresses []string, sockets bool) {
-	if !s.ok("listen") {
+// checkAddresses checks a list of listen addresses; taken are those of others.
+func checkAddresses(s *section, key string, addresses []string, sockets bool, taken ...string) {
+	if !s.ok(key) {
 		return
 	}
 	seen := make(map[string]bool)
+	for _, address := range taken {
+		seen[address] = true
+	}
 	for i, address := range addresses {
 		if why := badListen(address, sockets); why != "" {
-			s.itemProblem("listen", i, "%s", why)
+			s.itemProblem(key, i, "%s", why)
 		} else if seen[address] && portOf(address) != "0" {
-			s.itemProblem("listen", i, "%s is listed twice: remove one", quoted(address))
+			s.itemProblem(key, i, "%s is listed twice: remove one", quoted(address))
 		}
 		seen[address] = true
 	}
 }
 
-func checkPublic(s *section, p *Public) {
-	checkAddresses(s, p.Listen, false)
+// checkPublic checks the public listeners; from are the networks whose connections
+// begin with a PROXY protocol header.
+func checkPublic(s *section, p *Public, from []string) {
+	checkAddresses(s, "listen", p.Listen, false)
+	checkAddresses(s, "tls_listen", p.TLSListen, false, p.Listen...)
+	for i, text := range from {
+		network, why := prefix(text)
+		switch {
+		case why != "":
+			s.itemProblem("proxy_protocol_from", i, "%s", why)
+		case network.Bits() == 0:
+			s.itemWarn("proxy_protocol_from", i, "%s is everybody: any client can say that it is another", quoted(text))
+		}
+		p.ProxyFrom = append(p.ProxyFrom, network)
+	}
 }
 
 // checkInternal checks the internal listener, and resolves its token.
 func checkInternal(s *section, in *Internal, token string) {
-	checkAddresses(s, in.Listen, true)
+	checkAddresses(s, "listen", in.Listen, true)
 	checkToken(s, in, token)
 	if !s.ok("listen", "token", "token_file") {
 		return
@@ -195,6 +211,17 @@ func checkBothListen(public, internal *section, c *Config) {
 				continue
 			}
 			mine.itemWarn("listen", item, "%s has the same port as %s %s: one may shut the other out, and they are easily mistaken", quoted(own), other, quoted(theirs))
+		}
+	}
+}
+
+// checkTLSListen compares the https listeners with the internal ones.
+func checkTLSListen(public *section, c *Config) {
+	for i, address := range c.Public.TLSListen {
+		for _, in := range c.Internal.Listen {
+			if address == in && portOf(in) != "0" {
+				public.itemProblem("tls_listen", i, "%s is also [internal] listen: give each a port of its own", quoted(address))
+			}
 		}
 	}
 }

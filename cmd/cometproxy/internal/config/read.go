@@ -209,13 +209,17 @@ func (r *reader) sections(raw map[string]any, at *node) {
 		}
 		found[name] = r.table(name, table, at.kid(name), t)
 	}
-	checkPublic(found["public"], &r.config.Public)
+	checkPublic(found["public"], &r.config.Public, t.raw.proxyFrom)
 	checkInternal(found["internal"], &r.config.Internal, t.raw.token)
 	checkBothListen(found["public"], found["internal"], r.config)
+	checkTLSListen(found["public"], r.config)
 	checkForward(found["forward"], &r.config.Forward, t.raw.trusted)
 	checkBounds(found, r.config)
 	checkGRIP(found["grip"], &r.config.GRIP, t.raw.sigKey)
 	checkOperation(found, r.config)
+	checkRequests(found["limits"], &r.config.Limits)
+	checkPages(found["error_pages"], &r.config.ErrorPages, t.raw.pages)
+	r.certificates(r.tables("certificate", raw, at), found["public"])
 }
 
 // A rawTable is one table of those that repeat, still unread.

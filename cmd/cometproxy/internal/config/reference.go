@@ -28,7 +28,7 @@ func Reference() string {
 				doc += ": " + strings.Join(k.oneOf, ", ")
 			}
 			doc += k.note
-			fmt.Fprintf(&b, "  %-16s  %-20s  %s\n", name, value, doc)
+			fmt.Fprintf(&b, "  %-23s  %-20s  %s\n", name, value, doc)
 		}
 	}
 	return b.String()

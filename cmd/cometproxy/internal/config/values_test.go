@@ -39,18 +39,19 @@ func TestValues(t *testing.T) {
 	}
 	c.Routes[0].Params = nil
 	want := &Config{
-		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine"},
+		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine", TLSMinVersion: "1.2"},
 		Internal: Internal{Listen: []string{"unix:/run/cometproxy/internal.sock", "localhost:5561"}, Token: "a-token-of-enough-characters", TokenFile: "testdata/secret/token", Debug: true},
 		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 20 * time.Second, MaxTimeout: time.Minute, MaxChannels: 10, MaxAnswer: 65536},
 		History:  History{Messages: 10, Age: 90 * time.Minute, Bytes: 2_000_000, Total: 1 << 30},
 		Publish:  Publish{MaxBytes: 512 << 10, MaxRequest: 1_000_000_000},
 		GRIP:     GRIP{SigKey: []byte("changemechangemechangeme"), SigIss: "me"},
-		Limits:   Limits{Connections: 20_000, Parked: 10_000, HeaderBytes: 64 << 10, HeaderLines: 200},
+		Limits:   limits(20_000, 10_000),
 		Log:      Log{Level: "debug", Format: "json"},
 		Access:   Access{Output: "off", Sample: 1},
 		Backends: []Backend{{Name: "app", URLs: []string{"http://127.0.0.1:3000", "unix:/run/app.sock", "https://app.internal"},
-			MaxConnections: 1, QueueTimeout: time.Second, ConnectTimeout: time.Second, BodyTimeout: 10 * time.Minute, IdleTimeout: time.Second}},
+			MaxConnections: 1, QueueTimeout: time.Second, ConnectTimeout: time.Second, BodyTimeout: 10 * time.Minute, IdleTimeout: time.Second,
+			Balance: "round_robin", Health: defaultHealth, EjectFailures: 3, EjectTime: 5 * time.Second}},
 		Routes: []Route{
 			{Path: "/events/{room}/{part}", Host: "*.example.com", Channels: []string{"room:{room}:{part}"}, GRIP: true, GRIPPosition: "forward", Line: c.Routes[0].Line,
 				CORS: &CORS{Origins: []string{"https://a.example", "http://localhost:3000"}, Credentials: true, MaxAge: time.Hour}},
@@ -67,6 +68,13 @@ var defaultForward = Forward{
 	XForwarded:     true, RequestID: "X-Request-Id",
 }
 
+var defaultHealth = Health{Interval: 5 * time.Second, Timeout: 2 * time.Second, Healthy: 2, Unhealthy: 3}
+
+func limits(connections, parked int) Limits {
+	return Limits{Connections: connections, Parked: parked, HeaderBytes: 64 << 10, HeaderLines: 200, TargetBytes: 16 << 10,
+		HeaderTimeout: 30 * time.Second, BodyTimeout: time.Minute, SendTimeout: time.Minute}
+}
+
 // TestDefaults: a file with one backend has all defaults and the implied route.
 func TestDefaults(t *testing.T) {
 	c, problems := Parse("f.toml", []byte("[[backend]]\nname = \"app\"\nurls = [\"http://127.0.0.1:3000\"]\n"))
@@ -74,19 +82,20 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(problems)
 	}
 	want := &Config{
-		Public:   Public{Listen: []string{"127.0.0.1:8000"}, Parker: "auto"},
+		Public:   Public{Listen: []string{"127.0.0.1:8000"}, Parker: "auto", TLSMinVersion: "1.2"},
 		Internal: Internal{Listen: []string{"127.0.0.1:5561"}},
 		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 25 * time.Second, MaxTimeout: time.Minute, MaxChannels: 100, MaxAnswer: 1 << 20},
 		History:  History{Messages: 100, Age: 5 * time.Minute, Bytes: 1 << 20, Total: 256 << 20, Tombstones: 1_000_000},
 		Publish:  Publish{MaxBytes: 1 << 20, MaxRequest: 8 << 20},
 		GRIP:     GRIP{SigIss: "cometproxy", MaxTimeout: 10 * time.Minute, HeldBytes: 256 << 20},
-		Limits:   Limits{HeaderBytes: 64 << 10, HeaderLines: 200},
+		Limits:   limits(0, 0),
 		Log:      Log{Level: "info", Format: "auto"},
 		Access:   Access{Output: "off", Sample: 1},
 		Shutdown: Shutdown{Grace: 10 * time.Second},
 		Backends: []Backend{{Name: "app", URLs: []string{"http://127.0.0.1:3000"}, MaxConnections: 256, MaxTunnels: 1024,
-			QueueTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, BodyTimeout: 10 * time.Minute, IdleTimeout: 30 * time.Second}},
+			QueueTimeout: 30 * time.Second, ConnectTimeout: 5 * time.Second, AnswerTimeout: time.Minute, BodyTimeout: 10 * time.Minute, IdleTimeout: 30 * time.Second,
+			Balance: "round_robin", Health: defaultHealth, EjectFailures: 3, EjectTime: 5 * time.Second}},
 		Routes: []Route{{Path: "/", Backend: "app", GRIP: true, GRIPPosition: "forward"}},
 	}
 	if !reflect.DeepEqual(c, want) {
