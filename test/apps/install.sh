@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the tests in this folder, in ../pushpin and in ../load run, on
+# Installs what the tests in this folder, in .., ../pushpin and ../load run, on
 # Debian and its relatives. It can be run again at any time: what is there already is left alone.
 set -eu
 
-packages="python3-django gunicorn php-cli ruby puma ruby-rack chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado"
+packages="python3-django gunicorn php-cli ruby puma ruby-rack chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado haproxy slowhttptest"
 command -v node >/dev/null && command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""
@@ -29,8 +29,10 @@ $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-rec
 case "$missing" in
 *pushpin*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now pushpin ;;
 esac
-# Nor is a web server wanted here.
-case "$missing" in
-*nginx*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now nginx ;;
-esac
+# Nor are a web server and a load balancer wanted here.
+for service in nginx haproxy; do
+	case "$missing" in
+	*$service*) [ ! -d /run/systemd/system ] || $sudo systemctl disable --now $service ;;
+	esac
+done
 echo "install.sh: done"
