@@ -16,6 +16,7 @@ import (
 // answers what the test says, byte for byte.
 type Backend struct {
 	Address string
+	Forgets bool // Requests are not kept; set before the first one
 
 	handler  func(*Exchange)
 	ln       net.Listener
@@ -120,7 +121,9 @@ func (b *Backend) serve(c net.Conn) {
 		}
 		x.Conn, x.Nth = c, nth
 		b.mu.Lock()
-		b.requests = append(b.requests, x)
+		if !b.Forgets {
+			b.requests = append(b.requests, x)
+		}
 		b.mu.Unlock()
 		if b.handler(x); x.Last {
 			return
