@@ -64,11 +64,19 @@ func (s *Server) Free() float64 {
 	if status, body, err := s.call("POST", "/debug/free", nil, ""); err != nil || status != 200 {
 		s.t.Errorf("POST /debug/free: %d %s %v", status, body, err)
 	}
+	return s.memory("VmRSS:")
+}
+
+// Peak is the most MiB that the process has had so far; 0 where the system does
+// not tell.
+func (s *Server) Peak() float64 { return s.memory("VmHWM:") }
+
+func (s *Server) memory(name string) float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(b), "VmRSS:")
+	_, rest, _ := strings.Cut(string(b), name)
 	kb, _ := strconv.Atoi(strings.Fields(rest)[0])
 	return float64(kb) / 1024
 }
