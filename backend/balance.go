@@ -25,10 +25,11 @@ const (
 )
 
 // pick chooses the address to try next, none of tried, and counts it as used
-// until drop. Those that are out come last: where all are, each is tried, for a
+// until drop. last, if not nil, is taken only when there is no other. Those that
+// are out come behind the others: where all are, each is tried, for a
 // check may be wrong, and an app that has come back is found without one. It
 // returns nil when all were tried.
-func (b *Backend) pick(tried []*target, key uint64) *target {
+func (b *Backend) pick(tried []*target, last *target, key uint64) *target {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -37,7 +38,7 @@ func (b *Backend) pick(tried []*target, key uint64) *target {
 	for i := range b.targets {
 		n := (b.next + i) % len(b.targets)
 		t := b.targets[n]
-		if !slices.Contains(tried, t) && (best == nil || b.betterLocked(t, best, key, now)) {
+		if !slices.Contains(tried, t) && (best == nil || best == last || t != last && b.betterLocked(t, best, key, now)) {
 			best, at = t, n
 		}
 	}

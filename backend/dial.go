@@ -10,21 +10,30 @@ import (
 )
 
 // connect gives x a connection: an idle one, or a new one to the first address
-// that takes it. again, if not nil, is an address that is picked already and whose
-// idle connections are not to be trusted.
-func (x *Exchange) connect(again *target) (*conn, error) {
+// that takes it.
+//
+// lost, if not nil, is a connection that has ended without an answer, which is
+// what err says. Its process may be gone, so its address comes last, and as other
+// idle connections may have ended likewise, this one is new. A lost one that was
+// new itself was perhaps ended by what it was asked, which is not asked of that
+// address again.
+func (x *Exchange) connect(lost *conn, err error) (*conn, error) {
 	b := x.b
+	var stale *target
 	var tried []*target
-	var last error
-	for {
-		t := again
-		if t == nil {
-			t = b.pick(tried, x.req.Key)
+	if lost != nil {
+		stale = lost.target
+		if !lost.used {
+			tried = append(tried, stale)
 		}
+	}
+	last := err
+	for {
+		t := b.pick(tried, stale, x.req.Key)
 		if t == nil {
 			return nil, last
 		}
-		if again == nil && x.req.Upgrade == "" {
+		if stale == nil && x.req.Upgrade == "" {
 			if c := b.takeIdle(t); c != nil {
 				b.mu.Lock()
 				b.reused++
@@ -32,7 +41,6 @@ func (x *Exchange) connect(again *target) (*conn, error) {
 				return c, nil
 			}
 		}
-		again = nil
 		c, err := x.dial(t)
 		if err == nil {
 			b.adopt(c, x.req.Upgrade != "")

@@ -94,12 +94,15 @@ func (x *Exchange) run() error {
 	return err
 }
 
-// attempts makes the one attempt, or the second after a connection from the
-// pool that had ended unnoticed.
+// attempts makes the one attempt, or a second one of a request that may be
+// repeated when the first connection ended without a byte of an answer: over a new
+// connection if it came from the pool, where it had ended unnoticed, and else of
+// another address.
 func (x *Exchange) attempts() error {
-	var again *target
+	var lost *conn
+	var why error
 	for {
-		c, err := x.connect(again)
+		c, err := x.connect(lost, why)
 		if err != nil {
 			return err
 		}
@@ -113,15 +116,16 @@ func (x *Exchange) attempts() error {
 		x.c = nil
 		x.mu.Unlock()
 		x.b.discard(c)
-		if again != nil || !c.used || failed.Err != errClosedEarly || !x.req.repeatable() {
-			x.b.drop(c.target)
-			if failed.Kind == KindTimeout || failed.Kind == KindBadAnswer {
-				x.b.noteFailure(c.target, failed)
-			}
+		x.b.drop(c.target)
+		early := failed.Err == errClosedEarly
+		if (failed.Kind == KindTimeout || failed.Kind == KindBadAnswer) && !(c.used && early) {
+			x.b.noteFailure(c.target, failed)
+		}
+		if lost != nil || !early || !x.req.repeatable() || !c.used && len(x.b.targets) == 1 {
 			return failed
 		}
 		x.stopUpload()
-		again = c.target
+		lost, why = c, failed
 		x.b.mu.Lock()
 		x.b.retried++
 		x.b.mu.Unlock()

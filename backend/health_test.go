@@ -152,3 +152,29 @@ func TestEjection(t *testing.T) {
 		b.Close()
 	})
 }
+
+// TestRetryElsewhere: an address that takes a new connection and ends it without an
+// answer is not asked again; another is, if the request may be repeated.
+func TestRetryElsewhere(t *testing.T) {
+	var asked atomic.Int32
+	dying := script(t, Options{}, func(c net.Conn) { readHead(c); asked.Add(1) })
+	url := dying.opt.URLs[0]
+	for method, again := range map[string]bool{"GET": true, "POST": false} {
+		for _, other := range []string{named(t, 1, nil)[0], url} {
+			asked.Store(0)
+			b := open(t, Options{URLs: []string{url, other}})
+			status, _, err := fetch(b, request(method, "/"))
+			switch {
+			case again && other != url:
+				if status != 200 || err != nil || asked.Load() != 1 || b.Stats().Targets[0].Used != 0 {
+					t.Errorf("%s: %d %v, asked %d times", method, status, err, asked.Load())
+				}
+			default:
+				wantKind(t, err, KindBadAnswer)
+				if want := map[bool]int32{true: 2, false: 1}[again]; asked.Load() != want {
+					t.Errorf("%s: asked %d times", method, asked.Load())
+				}
+			}
+		}
+	}
+}
