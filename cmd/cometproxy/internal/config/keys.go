@@ -139,7 +139,7 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Limits.ConnectionsPerAddress }},
 	{path: "limits.parked_per_address", kind: isCount, def: int64(0), doc: "parked requests of one client address at most (IPv6: of one /64), as trusted proxies tell it; else 429; 0: no bound",
 		field: func(t *target) any { return &t.config.Limits.ParkedPerAddress }},
-	{path: "limits.header_timeout", kind: isDuration, def: "30s", min: int64(time.Millisecond), max: day, doc: "how long a client may take to send a request's head, else 408",
+	{path: "limits.header_timeout", kind: isDuration, def: "30s", min: int64(time.Millisecond), max: day, doc: "how long a client may take to send a request's head, and the first 8 KiB of its body, else 408",
 		field: func(t *target) any { return &t.config.Limits.HeaderTimeout }},
 	{path: "limits.body_timeout", kind: isDuration, def: "60s", min: int64(time.Millisecond), max: day, doc: "how long it may pause within a request's body",
 		field: func(t *target) any { return &t.config.Limits.BodyTimeout }},
