@@ -140,7 +140,7 @@ func endToEnd(lines []string, random *regexp.Regexp) []string {
 		switch name {
 		case "connection", "keep-alive", "transfer-encoding", "x-request-id":
 			continue
-		case "date":
+		case "date", "expires":
 			line = dates.ReplaceAllString(line, someDay)
 		}
 		list = append(list, scrub(line, random))
