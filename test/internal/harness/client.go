@@ -167,7 +167,8 @@ func ReadChunk(r *bufio.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, unexpected(err)
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(line), 16, 31)
+	size, _, _ := strings.Cut(line, ";") // without extensions
+	n, err := strconv.ParseUint(strings.TrimSpace(size), 16, 31)
 	if err != nil {
 		return nil, err
 	}
