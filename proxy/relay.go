@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -152,7 +153,7 @@ func (r *relay) send(client net.Conn) error {
 		}
 		if err == io.EOF {
 			if r.chunked {
-				return r.proxy.write(client, []byte("0\r\n\r\n"))
+				return r.proxy.write(client, r.end())
 			}
 			return nil
 		}
@@ -160,6 +161,17 @@ func (r *relay) send(client net.Conn) error {
 			return err
 		}
 	}
+}
+
+// end is the end of a body in chunks, with the app's trailers.
+func (r *relay) end() []byte {
+	b := []byte("0\r\n")
+	for line := range bytes.Lines(r.x.Header.TrailerHeader()) {
+		if name, _, ok := bytes.Cut(line, []byte(":")); ok && kindOf(name) != hopLine {
+			b = append(b, line...)
+		}
+	}
+	return append(b, "\r\n"...)
 }
 
 const (

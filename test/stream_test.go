@@ -278,3 +278,29 @@ func sendBody(c *harness.Client, body []byte, chunked bool) {
 	}
 	c.Send("0\r\n\r\n")
 }
+
+// TestTrailers: what stands behind a body in chunks, less what may not.
+func TestTrailers(t *testing.T) {
+	t.Parallel()
+	s, _ := startApp(t, "", func(x *harness.Exchange) {
+		x.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + chunk("ok") + "0\r\nX-Sum: 1\r\nGrip-Hold: response\r\nx-other: a: b\r\n\r\n")
+	})
+	c := s.Client(t)
+	for range 2 {
+		c.SendGet("/")
+		if _, err := harness.ReadHead(c.R); err != nil {
+			t.Fatal(err)
+		}
+		const want = "2\r\nok\r\n0\r\nX-Sum: 1\r\nx-other: a: b\r\n\r\n"
+		got := make([]byte, len(want))
+		c.SetReadDeadline(time.Now().Add(harness.Patience))
+		if _, err := io.ReadFull(c.R, got); err != nil || string(got) != want {
+			t.Errorf("%q %v", got, err)
+		}
+	}
+	old := s.Client(t)
+	old.Send("GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+	if a, err := old.Read(); err != nil || string(a.Body) != "ok" {
+		t.Errorf("%v %v", a, err)
+	}
+}
