@@ -169,6 +169,7 @@ func (p *Proxy) stats(ctx *fasthttp.RequestCtx) {
 		"grip":        p.gripStats(),
 		"connections": p.lot.Stats(),
 		"backends":    backends,
+		"spool":       p.spool.Stats(),
 		"active":      p.active.count(),
 		"goroutines":  runtime.NumGoroutine(),
 		"memory": map[string]uint64{"heap_in_use": m.HeapInuse, "stack_in_use": m.StackInuse,

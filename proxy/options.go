@@ -58,6 +58,13 @@ type Options struct {
 	BodyTimeout time.Duration // between two pieces of a request's body; default 60 s
 	SendTimeout time.Duration // to take a piece of an answer; default 60 s
 
+	// Spool bounds what is kept on disk of answers that their clients are slow to
+	// take, all together; of one it is a 64th. Default 1 GiB, negative: nothing is
+	// kept, and apps wait for their clients. SpoolDir is where; default: the system's
+	// place for temporary files.
+	Spool    int64
+	SpoolDir string
+
 	// ErrorPages are what clients get, by status, in place of the proxy's own 502,
 	// 503 and 504 for an app that fails; PageStatus, if not 0, is their status.
 	ErrorPages map[int]Page
@@ -232,6 +239,9 @@ func (o Options) resolved() Options {
 	o.HeadTimeout = orDuration(o.HeadTimeout, 30*time.Second)
 	o.BodyTimeout = orDuration(o.BodyTimeout, 60*time.Second)
 	o.SendTimeout = orDuration(o.SendTimeout, 60*time.Second)
+	if o.Spool == 0 {
+		o.Spool = 1 << 30
+	}
 	o.MaxLines = orInt(o.MaxLines, 200)
 	o.Hold.Timeout = orDuration(o.Hold.Timeout, 25*time.Second)
 	o.Hold.MaxTimeout = orDuration(o.Hold.MaxTimeout, 60*time.Second)

@@ -17,6 +17,7 @@ import (
 	"cometproxy/park"
 	"cometproxy/proxy/poll"
 	"cometproxy/proxy/route"
+	"cometproxy/proxy/spool"
 )
 
 // A Proxy is a running reverse proxy. Its states, each reached once and in this
@@ -42,6 +43,7 @@ type Proxy struct {
 	releaser  releaser
 	held      heldAnswers
 	crowds    crowds
+	spool     *spool.Spool // nil: none
 	grip      gripCounts
 	listeners sync.WaitGroup // accept loops
 	stop      chan struct{}  // closed when stopped; ends the sweeper
@@ -54,7 +56,7 @@ type Proxy struct {
 
 	// Of the public side, and of what apps ask for.
 	refused, evicted, acceptFailed, parkedFull, answersFull notice
-	crowdFull, connsCrowded                                 notice
+	crowdFull, connsCrowded, spoolFailed                    notice
 	filtered, noChannel, unknownField, unknownFormat        notice
 }
 
@@ -80,6 +82,9 @@ func New(o Options) (*Proxy, error) {
 		}
 	}
 	p.access = newAccessLog(o.Access)
+	if o.Spool > 0 {
+		p.spool = spool.New(o.SpoolDir, o.Spool, max(o.Spool/64, 1<<20))
+	}
 	p.crowds.Max = o.MaxParkedPerAddress
 	p.held.limit = o.GRIP.HeldBytes
 	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
@@ -105,6 +110,7 @@ func (p *Proxy) initNotices() {
 	p.parkedFull.init(p.log, "polls are refused with 503: as many are held as allowed (limits.parked)")
 	p.crowdFull.init(p.log, "polls are refused with 429: as many are held for their client's address as allowed (limits.parked_per_address)")
 	p.connsCrowded.init(p.log, "client connections are turned away: as many are open from their address as allowed (limits.connections_per_address)")
+	p.spoolFailed.init(p.log, "answers cannot be kept on disk for slow clients, so apps wait for these (limits.spool_dir)")
 	p.answersFull.init(p.log, "polls are refused with 503: the answers that holds end with take as many bytes as allowed (grip.held_bytes)")
 	p.filtered.init(p.log, "an app asks for message filters (Grip-Channel), which this version does not have: its holds get every message")
 	p.noChannel.init(p.log, "an app holds a request on no channel, so nothing but its timeout ends it: is Grip-Channel missing, or badly quoted?")
@@ -195,6 +201,7 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	close(p.stop)
 	p.sweeper.Wait()
 	p.releaser.stop()
+	p.spool.Close()
 	return cut
 }
 

@@ -23,13 +23,16 @@ type relay struct {
 	proxy   *Proxy
 	visit   *visit // nil: not logged
 	status  int
-	sent    int64       // bytes of the body
-	f       *forwarding // the exchange's until it is closed
+	sent    int64 // bytes of the body
 	x       *backend.Exchange
 	head    []byte
+	slow    slowClient
 	noBody  bool // HEAD, 204, 304: whatever the head says
 	chunked bool
 	keep    bool // the client's connection can go on afterwards
+
+	mu sync.Mutex
+	f  *forwarding // the exchange's; nil when it is closed; guarded by mu
 }
 
 func newRelay(p *Proxy, ctx *fasthttp.RequestCtx, f *forwarding, x *backend.Exchange) *relay {
@@ -91,10 +94,15 @@ func (r *relay) run(conn park.Conn, carried []byte) {
 	defer p.recoverConn(conn.ID())
 	defer r.close()
 	raw := conn.Raw()
+	if p.spool != nil && !r.noBody {
+		r.slow.watch(r, conn.ID())
+		defer r.slow.end()
+	}
 	input := &keptInput{conn: raw, stopping: make(chan struct{}), done: make(chan struct{}), bytes: carried, broken: r.x.Cancel}
 	go func() { defer p.recoverConn(conn.ID()); input.read() }()
 	err := r.send(raw)
 	carried, alive := input.stop()
+	r.slow.end()
 	r.close()
 	r.report(err)
 	if err != nil || !alive || !r.keep {
@@ -107,6 +115,8 @@ func (r *relay) run(conn park.Conn, carried []byte) {
 
 // close ends the exchange, once.
 func (r *relay) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.f != nil {
 		r.x.Close()
 		forwardings.Put(r.f)
@@ -146,14 +156,19 @@ func (r *relay) send(client net.Conn) error {
 	for {
 		n, err := body.Read(buf)
 		if n > 0 {
-			if werr := r.piece(client, vbuf, n); werr != nil {
+			r.slow.sending()
+			werr := r.piece(client, vbuf, n)
+			if kept := r.slow.sent(); kept != nil {
+				body = kept
+			}
+			if werr != nil {
 				return werr
 			}
 			r.sent += int64(n)
 		}
 		if err == io.EOF {
 			if r.chunked {
-				return r.proxy.write(client, r.end())
+				return r.proxy.write(client, r.slow.tail(r))
 			}
 			return nil
 		}

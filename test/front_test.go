@@ -27,6 +27,9 @@ func echoClient(x *harness.Exchange) {
 	x.Answer(200, x.Header.Get("X-Forwarded-Proto")+" "+x.Header.Get("X-Forwarded-For"))
 }
 
+// insecure asks for a name and checks nothing.
+var insecure = &tls.Config{ServerName: "a.example", InsecureSkipVerify: true}
+
 // secure connects by TLS and asks for a name.
 func secure(t *testing.T, address string, config *tls.Config) *harness.Client {
 	t.Helper()
@@ -207,7 +210,7 @@ func TestPROXY(t *testing.T) {
 	}
 	defer raw.Close()
 	fmt.Fprint(raw, header(2, client))
-	tc := tls.Client(raw, &tls.Config{ServerName: "a.example", InsecureSkipVerify: true})
+	tc := tls.Client(raw, insecure)
 	c := &harness.Client{Conn: tc, R: bufio.NewReader(tc)}
 	if got := c.Get(t, "/"); string(got.Body) != "https 203.0.113.9" {
 		t.Errorf("%s", got.Body)

@@ -63,6 +63,9 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		BodyTimeout: c.Limits.BodyTimeout,
 		SendTimeout: c.Limits.SendTimeout,
 
+		Spool:    off(c.Limits.SpoolBytes),
+		SpoolDir: c.Limits.SpoolDir,
+
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),
 

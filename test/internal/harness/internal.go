@@ -23,7 +23,11 @@ type Stats struct {
 	}
 	Backends map[string]struct{ Active, Idle, Waiting, Tunnels int }
 	GRIP     map[string]uint64
-	Active   int
+	Spool    struct {
+		Pipes int
+		Bytes int64
+	}
+	Active int
 }
 
 // Stats asks for the figures.

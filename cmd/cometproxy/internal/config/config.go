@@ -121,6 +121,9 @@ type Limits struct {
 	ConnectionsPerAddress int
 	ParkedPerAddress      int
 
+	SpoolBytes int64  // 0: none
+	SpoolDir   string // empty: the system's
+
 	HeaderTimeout, BodyTimeout, SendTimeout time.Duration // more than 0
 }
 

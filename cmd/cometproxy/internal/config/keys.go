@@ -146,6 +146,11 @@ var keys = []key{
 	{path: "limits.send_timeout", kind: isDuration, def: "60s", min: int64(time.Millisecond), max: day, doc: "how long it may leave a piece of an answer untaken",
 		field: func(t *target) any { return &t.config.Limits.SendTimeout }},
 
+	{path: "limits.spool_bytes", kind: isSize, def: "1GiB", max: 1 << 40, doc: "bytes on disk of answers that clients are slow to take, so that the app need not wait for them; of one answer a 64th; 0: apps wait",
+		field: func(t *target) any { return &t.config.Limits.SpoolBytes }},
+	{path: "limits.spool_dir", kind: isText, def: "", doc: "directory for them, in one file without a name; empty: the system's for temporary files",
+		field: func(t *target) any { return &t.config.Limits.SpoolDir }},
+
 	{path: "error_pages.502", kind: isText, doc: "file with the page for 502: the app cannot be reached, or its answer is broken; type by its ending",
 		field: func(t *target) any { return &t.raw.pages[0] }},
 	{path: "error_pages.503", kind: isText, doc: "file with the page for 503: the app is busy",

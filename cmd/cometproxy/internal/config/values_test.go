@@ -71,7 +71,7 @@ var defaultForward = Forward{
 var defaultHealth = Health{Interval: 5 * time.Second, Timeout: 2 * time.Second, Healthy: 2, Unhealthy: 3}
 
 func limits(connections, parked int) Limits {
-	return Limits{Connections: connections, Parked: parked, HeaderBytes: 64 << 10, HeaderLines: 200, TargetBytes: 16 << 10,
+	return Limits{Connections: connections, Parked: parked, HeaderBytes: 64 << 10, HeaderLines: 200, TargetBytes: 16 << 10, SpoolBytes: 1 << 30,
 		HeaderTimeout: 30 * time.Second, BodyTimeout: time.Minute, SendTimeout: time.Minute}
 }
 
