@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -83,6 +84,14 @@ func TestMeasurements(t *testing.T) {
 	positive(t, churn, "deliveries", "cpu_per_delivery", "p50", "p99")
 	mixed := measure(t, "mixed", "cometproxy", "-binary", binary, "-clients", "200", "-channels", "20", "-rounds", "1", "-alone", "200ms")
 	positive(t, mixed, "alone_p50", "repoll_p50", "last")
+	if _, err := exec.LookPath("slowhttptest"); err != nil {
+		if os.Getenv("COMETPROXY_NO_SKIP") == "1" {
+			t.Fatal("slowhttptest is missing: apt-get install -y slowhttptest")
+		}
+		t.Skip("slowhttptest is missing: apt-get install -y slowhttptest")
+	}
+	slow := measure(t, "slow", "cometproxy-pages", "-binary", binary, "-clients", "100", "-channels", "5", "-slow", "200", "-seconds", "1")
+	positive(t, slow, "header_p99", "body_p99", "read_p99", "released")
 }
 
 // TestServers lets each server that is here fan out, as each is spoken to in its

@@ -31,7 +31,8 @@ var verbs = []verb{
 	{"fanout", "one message to all: when they have it, and what it costs the server", runFanout},
 	{"churn", "a channel per client, published to again as soon as the client is back", runChurn},
 	{"mixed", "small channels while a huge one fans out", runMixed},
-	{"serve", "NAME HOST:PORT: runs one of its own servers: floor, nethttp, app", runServe},
+	{"slow", "ordinary requests and parked clients while thousands of others are slow on purpose", runSlow},
+	{"serve", "NAME HOST:PORT: runs one of its own servers: floor, nethttp, app, pages", runServe},
 }
 
 func main() {

@@ -1,6 +1,6 @@
 // Package holders is servers that live in the load generator itself: the floor,
-// a plain net/http server, and the app that tells GRIP proxies to hold. Each runs
-// as a process of its own, of the same binary.
+// a plain net/http server, the app that tells GRIP proxies to hold, and one with
+// ordinary pages. Each runs as a process of its own, of the same binary.
 package holders
 
 import "fmt"
@@ -12,8 +12,10 @@ func Serve(name, address string) error {
 		return serveFloor(address)
 	case "app":
 		return serveApp(address)
+	case "pages":
+		return servePages(address)
 	case "nethttp":
 		return serveNetHTTP(address)
 	}
-	return fmt.Errorf("there is no server %q: floor, app, nethttp", name)
+	return fmt.Errorf("there is no server %q: floor, app, pages, nethttp", name)
 }

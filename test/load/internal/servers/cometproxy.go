@@ -76,6 +76,24 @@ func cometproxyGRIP(s *Server, o Options) error {
 	return s.await(listens(app))
 }
 
+// cometproxyPages is the native route in front of an ordinary app.
+func cometproxyPages(s *Server, o Options) error {
+	app, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	if err := s.startCometproxy(o, "auto", fmt.Sprintf(gripBackend, "http://"+app)+nativeRoute+"[[route]]\npath = \"/\"\nbackend = \"app\"\n"); err != nil {
+		return err
+	}
+	s.Target.Poll = "/events/{channel}?cursor={cursor}"
+	s.Target.Publish = "/channels/room:{channel}"
+	s.Target.PublishHeaders = []string{"Content-Type: application/json"}
+	if err := s.runSelf("pages", app); err != nil {
+		return err
+	}
+	return s.await(listens(app))
+}
+
 // gripPublish makes a target publish as GRIP libraries do.
 func gripPublish(t *crowd.Target) {
 	t.Publish = "/publish/"

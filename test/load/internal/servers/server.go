@@ -56,6 +56,7 @@ var kinds = []kind{
 	{"cometproxy-epoll", "the same, parker = \"epoll\"", cometproxy("epoll"), nil},
 	{"cometproxy-goroutine", "the same, parker = \"goroutine\"", cometproxy("goroutine"), nil},
 	{"cometproxy-grip", "holds that an app asks for", cometproxyGRIP, nil},
+	{"cometproxy-pages", "native route, in front of an ordinary app", cometproxyPages, nil},
 	{"floor", "a bare epoll loop that writes the same bytes: the physical limit", floor, nil},
 	{"nchan", "nginx with Nchan, 1 worker", nchan(1), needsNchan},
 	{"nchan-2", "the same, 2 workers", nchan(2), needsNchan},
