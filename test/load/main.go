@@ -31,6 +31,7 @@ var verbs = []verb{
 	{"fanout", "one message to all: when they have it, and what it costs the server", runFanout},
 	{"churn", "a channel per client, published to again as soon as the client is back", runChurn},
 	{"mixed", "small channels while a huge one fans out", runMixed},
+	{"plain", "ordinary requests through cometproxy, nginx, HAProxy and Go's own reverse proxy", runPlain},
 	{"slow", "ordinary requests and parked clients while thousands of others are slow on purpose", runSlow},
 	{"serve", "NAME HOST:PORT: runs one of its own servers: floor, nethttp, app, pages", runServe},
 }

@@ -3,10 +3,16 @@
 // ordinary pages. Each runs as a process of its own, of the same binary.
 package holders
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Serve runs a server until the process ends.
 func Serve(name, address string) error {
+	if app, ok := strings.CutPrefix(name, "reverseproxy="); ok {
+		return serveReverseProxy(app, address)
+	}
 	switch name {
 	case "floor":
 		return serveFloor(address)
@@ -17,5 +23,5 @@ func Serve(name, address string) error {
 	case "nethttp":
 		return serveNetHTTP(address)
 	}
-	return fmt.Errorf("there is no server %q: floor, app, pages, nethttp", name)
+	return fmt.Errorf("there is no server %q: floor, app, pages, nethttp, reverseproxy=APP", name)
 }

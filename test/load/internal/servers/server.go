@@ -108,7 +108,7 @@ func Start(name string, o Options) (*Server, error) {
 	}
 	s := &Server{Name: name}
 	s.Target.Cookies = o.Cookies
-	if s.dir, err = os.MkdirTemp("", "load-"); err != nil {
+	if s.dir, err = tempDir(); err != nil {
 		return nil, err
 	}
 	if err := k.start(s, o); err != nil {
@@ -116,6 +116,15 @@ func Start(name string, o Options) (*Server, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return s, s.Usage.Refresh()
+}
+
+// tempDir is for the files of a server; its workers may be of another user.
+func tempDir() (string, error) {
+	dir, err := os.MkdirTemp("", "load-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	return dir, err
 }
 
 // Stop ends what Start started.
