@@ -5,7 +5,13 @@ package docs
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -214,13 +220,35 @@ func TestTOML(t *testing.T) {
 			if !strings.Contains(text, "backend") && !strings.Contains(text, "route") {
 				text += "\n[[backend]]\nname = \"app\"\nurls = [\"http://127.0.0.1:3000\"]\n"
 			}
-			file := filepath.Join(t.TempDir(), "cometproxy.toml")
+			dir := t.TempDir()
+			if strings.Contains(text, "[[certificate]]") {
+				certificate(t, dir)
+				text = strings.ReplaceAll(text, "/etc/cometproxy", dir)
+			}
+			file := filepath.Join(dir, "cometproxy.toml")
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if out, err := exec.Command(build(t), "check", "-config", file).CombinedOutput(); err != nil {
 				t.Errorf("%s:%d: %v\n%s", document, b.line, err, out)
 			}
+		}
+	}
+}
+
+// certificate makes the files that the documents name.
+func certificate(t *testing.T, dir string) {
+	t.Helper()
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"www.example.com"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, _ := x509.MarshalECPrivateKey(key)
+	for name, b := range map[string]*pem.Block{"www.example.com.pem": {Type: "CERTIFICATE", Bytes: cert}, "www.example.com.key": {Type: "EC PRIVATE KEY", Bytes: der}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(b), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -58,6 +58,9 @@ type Options struct {
 	BodyTimeout time.Duration // between two pieces of a request's body; default 60 s
 	SendTimeout time.Duration // to take a piece of an answer; default 60 s
 
+	// RedirectToHTTPS sends whoever comes by plain HTTP to https.
+	RedirectToHTTPS bool
+
 	// Spool bounds what is kept on disk of answers that their clients are slow to
 	// take, all together; of one it is a 64th. Default 1 GiB, negative: nothing is
 	// kept, and apps wait for their clients. SpoolDir is where; default: the system's

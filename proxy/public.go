@@ -141,6 +141,10 @@ func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 		p.refuse(ctx)
 		return
 	}
+	if p.opts.RedirectToHTTPS && !p.secure(ctx) {
+		toHTTPS.write(p, ctx)
+		return
+	}
 	m, err := p.routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
 	if err != nil {
 		p.unroutable(ctx, err)
@@ -156,6 +160,15 @@ func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 	default:
 		p.forward(ctx, t)
 	}
+}
+
+// toHTTPS is the answer to plain HTTP with Options.RedirectToHTTPS.
+var toHTTPS = fixedAnswer{status: fasthttp.StatusPermanentRedirect, redirect: "https"}
+
+// secure reports that the client speaks https, to this proxy or, as it says, to a
+// trusted one in front.
+func (p *Proxy) secure(ctx *fasthttp.RequestCtx) bool {
+	return ctx.IsTLS() || p.opts.Forward.trusts(clientIP(ctx.RemoteAddr())) && equalFold(header(&ctx.Request.Header, "X-Forwarded-Proto"), "https")
 }
 
 func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
@@ -200,6 +213,9 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", complaint(err))
 	}
 	ctx.Response.SetConnectionClose()
+	if v := p.access.visit(p, ctx); v != nil {
+		v.end(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), zap.String("broken", complaint(err)))
+	}
 }
 
 // complaint is what the HTTP server's error says about a request, less what is

@@ -2,10 +2,13 @@ package proxy
 
 import (
 	"bufio"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"cometproxy/proxy/route"
 )
 
 const manyLines = 1000
@@ -53,4 +56,33 @@ func BenchmarkStrict(b *testing.B) {
 			b.Fatal(why)
 		}
 	}
+}
+
+// FuzzStrict: where another parser takes the same bytes for a request too, both
+// see its body end in the same place, and the same host.
+func FuzzStrict(f *testing.F) {
+	for _, lines := range []string{"Host: a", "Host: a\r\nContent-Length: 5", "Host: a\r\nTransfer-Encoding: chunked", "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+		"Host: a\r\nContent-Length: +5", "Host: a\r\nContent-Length: 5, 5", "Host: a\r\n Folded: 1", "Host: a\nX: 1", "Host : a", "Host: a\r\nTransfer-Encoding: x, chunked", "Host: a b"} {
+		f.Add("GET", "/a?b", "HTTP/1.1", lines)
+	}
+	f.Fuzz(func(t *testing.T, method, target, protocol, lines string) {
+		raw := method + " " + target + " " + protocol + "\r\n" + lines + "\r\n\r\n"
+		h := new(fasthttp.RequestHeader)
+		h.DisableNormalizing()
+		if h.Read(bufio.NewReaderSize(strings.NewReader(raw), 64<<10)) != nil || strict(h, 0) != "" {
+			return
+		}
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
+		if err != nil {
+			return // it may be stricter
+		}
+		chunked := len(r.TransferEncoding) > 0
+		switch n := h.ContentLength(); {
+		case chunked != (n == -1), !chunked && r.ContentLength > 0 && int64(n) != r.ContentLength, !chunked && n > 0 && int64(n) != r.ContentLength:
+			t.Errorf("%q: a body of %d; for the other parser of %d, chunked %t", raw, n, r.ContentLength, chunked)
+		}
+		if _, absolute := route.Authority(h.RequestURI()); !absolute && !strings.EqualFold(string(h.Host()), r.Host) {
+			t.Errorf("%q: host %q; for the other parser %q", raw, h.Host(), r.Host)
+		}
+	})
 }

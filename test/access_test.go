@@ -103,3 +103,18 @@ func TestAccessLog(t *testing.T) {
 		t.Errorf("held for %v s", v.Held)
 	}
 }
+
+// TestAccessLogMalformed: what is no request has its line too.
+func TestAccessLogMalformed(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "access.log")
+	s, _ := startApp(t, fmt.Sprintf("[access_log]\noutput = %q\n", file), echoTarget)
+	c := s.Client(t)
+	c.Send("nonsense\r\n\r\n")
+	c.Want(t, 400)
+	for _, v := range visits(t, file, 1) {
+		if v.Status != 400 || v.Broken == "" || v.Client != "127.0.0.1" {
+			t.Errorf("%+v", v)
+		}
+	}
+}

@@ -132,6 +132,31 @@ func TestTLSCurl(t *testing.T) {
 	}
 }
 
+// TestRedirectToHTTPS: plain requests are sent away, others are not.
+func TestRedirectToHTTPS(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	a.issue("a.example")
+	s, b := startApp(t, fmt.Sprintf("[public]\nlisten = [\"127.0.0.1:0\"]\ntls_listen = [\"127.0.0.1:0\"]\nredirect_to_https = true\n%s[[certificate]]\ncert = %q\nkey = %q\n",
+		eventsRoute, a.file("a.example.pem"), a.file("a.example.key")), echoClient)
+	c := s.Client(t)
+	for target, host := range map[string]string{"/a?b=c": "www.example.com", "/events/1": "www.example.com:8080"} {
+		c.Send("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+		if got := c.Want(t, 308); got.Header.Get("Location") != "https://www.example.com"+target {
+			t.Errorf("%v", got.Header)
+		}
+	}
+	if n := len(b.Requests()); n > 0 {
+		t.Errorf("the app got %d requests", n)
+	}
+	if got := c.Get(t, "/", "X-Forwarded-Proto: https"); string(got.Body) != "https 127.0.0.1" {
+		t.Errorf("behind a proxy: %d %s", got.Status, got.Body)
+	}
+	if got := secure(t, s.Public[1], insecure).Get(t, "/"); string(got.Body) != "https 127.0.0.1" {
+		t.Errorf("%d %s", got.Status, got.Body)
+	}
+}
+
 // TestPROXY: what connections say of their clients before anything else.
 func TestPROXY(t *testing.T) {
 	t.Parallel()

@@ -66,6 +66,8 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		Spool:    off(c.Limits.SpoolBytes),
 		SpoolDir: c.Limits.SpoolDir,
 
+		RedirectToHTTPS: c.Public.RedirectToHTTPS,
+
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),
 

@@ -74,8 +74,30 @@ func (r *reader) urls(s *section, b *Backend) {
 				s.itemWarn("urls", i, "%s is this proxy's own [public] tls_listen: requests would go round in a circle", quoted(clean))
 			}
 		}
+		for _, inner := range r.config.Internal.Listen {
+			if leadsTo(clean, inner) {
+				s.itemProblem("urls", i, "%s is this proxy's own [internal] listen: clients could publish and read every channel; write the address of your app", quoted(clean))
+			}
+		}
 		b.URLs[i] = clean
 	}
+}
+
+// leadsTo reports that a URL is a listener of this machine.
+func leadsTo(clean, listen string) bool {
+	if strings.HasPrefix(listen, "unix:") {
+		return clean == listen
+	}
+	_, address, _ := strings.Cut(clean, "://")
+	u, err := url.Parse(clean)
+	if err != nil || u.Port() == "" || u.Port() != portOf(listen) {
+		return false
+	}
+	host := u.Hostname() + ":0"
+	if strings.Contains(u.Hostname(), ":") {
+		host = "[" + u.Hostname() + "]:0"
+	}
+	return address == listen || onThisMachine(host) && (onThisMachine(listen) || everywhere(listen))
 }
 
 // cleanURL returns the URL in one form, or what is wrong with it.

@@ -38,9 +38,11 @@ type Public struct {
 	Listen []string // host:port
 	Parker string   // auto, epoll or goroutine
 
-	TLSListen     []string       // host:port; there is a certificate if there are any
-	TLSMinVersion string         // 1.2 or 1.3
-	ProxyFrom     []netip.Prefix // whose connections begin with a PROXY protocol header
+	TLSListen     []string // host:port; there is a certificate if there are any
+	TLSMinVersion string   // 1.2 or 1.3
+
+	RedirectToHTTPS bool
+	ProxyFrom       []netip.Prefix // whose connections begin with a PROXY protocol header
 }
 
 // A Certificate for clients that connect by https: PEM files, which have been

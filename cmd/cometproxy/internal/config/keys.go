@@ -59,6 +59,8 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Public.TLSListen }},
 	{path: "public.tls_min_version", kind: isChoice, def: "1.2", oneOf: []string{"1.2", "1.3"}, doc: "TLS version at least",
 		field: func(t *target) any { return &t.config.Public.TLSMinVersion }},
+	{path: "public.redirect_to_https", kind: isFlag, def: false, doc: "answer everything that comes by plain http with a redirect to https, the same host and target (308); https is also what a trusted proxy calls so",
+		field: func(t *target) any { return &t.config.Public.RedirectToHTTPS }},
 	{path: "public.proxy_protocol_from", kind: isTexts, doc: "addresses or networks of proxies in front whose connections begin with a PROXY protocol header, version 1 or 2; all public listeners",
 		field: func(t *target) any { return &t.raw.proxyFrom }},
 
