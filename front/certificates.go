@@ -1,5 +1,3 @@
-// Package front is what stands between clients' connections and the proxy: TLS,
-// and the PROXY protocol of load balancers. Both are listeners over listeners.
 package front
 
 import (
