@@ -62,6 +62,8 @@ func (a *accessLog) visit(p *Proxy, ctx *fasthttp.RequestCtx) *visit {
 	}
 	if id := header(h, p.opts.Forward.RequestID); usableID(id) {
 		v.id = string(id)
+	} else if p.opts.Forward.RequestID != "" {
+		v.id = string(appendID(nil)) // that of a forwarded request replaces it
 	}
 	ctx.SetUserValue(visitKey{}, v)
 	return v

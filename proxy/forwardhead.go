@@ -288,14 +288,20 @@ func (f *forwardedHead) addID(o *ForwardOptions) {
 	if f.id != nil {
 		f.buf = append(f.buf, f.id...)
 	} else {
-		for range 2 {
-			for n, shift := rand.Uint64(), 60; shift >= 0; shift -= 4 {
-				f.buf = append(f.buf, "0123456789abcdef"[n>>shift&15])
-			}
-		}
+		f.buf = appendID(f.buf)
 	}
 	f.id = f.buf[start:len(f.buf):len(f.buf)]
 	f.buf = append(f.buf, "\r\n"...)
+}
+
+// appendID appends a new id of a request.
+func appendID(b []byte) []byte {
+	for range 2 {
+		for n, shift := rand.Uint64(), 60; shift >= 0; shift -= 4 {
+			b = append(b, "0123456789abcdef"[n>>shift&15])
+		}
+	}
+	return b
 }
 
 // usableID reports that a request's own id is kept: up to 128 characters that do

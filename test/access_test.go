@@ -99,6 +99,11 @@ func TestAccessLog(t *testing.T) {
 	if log["/plain"].RequestID != "mine" || !ownID.MatchString(log["/stream"].RequestID) {
 		t.Errorf("ids %q and %q", log["/plain"].RequestID, log["/stream"].RequestID)
 	}
+	for target, v := range log {
+		if v.RequestID == "" {
+			t.Errorf("%s has no id", target)
+		}
+	}
 	if v := log["/events/late?wait=1"]; v.Held < 0.5 {
 		t.Errorf("held for %v s", v.Held)
 	}
