@@ -27,7 +27,7 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                       p.handlePublic,
 		HeaderReceived:                expectation,
-		ErrorHandler:                  p.badRequest,
+		ErrorHandler:                  p.badPublic,
 		Logger:                        quiet{p.log},
 		ReadBufferSize:                p.opts.MaxHead,
 		ReadTimeout:                   p.opts.HeadTimeout,
@@ -200,6 +200,14 @@ func (p *Proxy) ambiguous(ctx *fasthttp.RequestCtx, why string) {
 	p.refuse(ctx)
 }
 
+// badPublic is badRequest for clients, who have lines in the access log.
+func (p *Proxy) badPublic(ctx *fasthttp.RequestCtx, err error) {
+	p.badRequest(ctx, err)
+	if v := p.access.visit(p, ctx); v != nil {
+		v.end(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), zap.String("broken", complaint(err)))
+	}
+}
+
 // badRequest answers what the HTTP server could not read as a request.
 func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
@@ -213,9 +221,6 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", complaint(err))
 	}
 	ctx.Response.SetConnectionClose()
-	if v := p.access.visit(p, ctx); v != nil {
-		v.end(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), zap.String("broken", complaint(err)))
-	}
 }
 
 // complaint is what the HTTP server's error says about a request, less what is
