@@ -1,5 +1,7 @@
 package channels
 
+import "time"
+
 import "sync/atomic"
 
 type counters struct {
@@ -31,6 +33,12 @@ type Stats struct {
 	KeysEvicted uint64          // keys forgotten before their age
 	IDsEvicted  uint64          // ids forgotten before their age
 	Repeated    uint64          // calls of PublishNew that did nothing
+}
+
+// Waited is how long the caller's waiter has been parked, to the millisecond. For its
+// claimant only.
+func (h *Hub) Waited(w *Waiter) time.Duration {
+	return time.Duration(uint32(h.clock()/int64(time.Millisecond))-w.parkedAt) * time.Millisecond
 }
 
 // Stats counts. It takes each shard's lock once, shortly.

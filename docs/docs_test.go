@@ -11,8 +11,10 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +29,7 @@ import (
 )
 
 // documents are all that is tested.
-var documents = []string{"README.md", "docs/use.md", "docs/run.md", "docs/architecture.md", "docs/change.md", "docs/benchmarks.md"}
+var documents = []string{"README.md", "docs/use.md", "docs/run.md", "docs/architecture.md", "docs/change.md", "docs/benchmarks.md", "docs/metrics.md"}
 
 // A block is a fenced part of a document.
 type block struct {
@@ -249,6 +251,52 @@ func certificate(t *testing.T, dir string) {
 	for name, b := range map[string]*pem.Block{"www.example.com.pem": {Type: "CERTIFICATE", Bytes: cert}, "www.example.com.key": {Type: "EC PRIVATE KEY", Bytes: der}} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(b), 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestMetrics compares docs/metrics.md with what a scrape gives.
+func TestMetrics(t *testing.T) {
+	dir := t.TempDir()
+	public, internal := freePorts(t)
+	file := filepath.Join(dir, "cometproxy.toml")
+	text := fmt.Sprintf("[public]\nlisten = [%q]\n[internal]\nlisten = [%q]\n[[backend]]\nname = \"app\"\nurls = [\"http://127.0.0.1:1\"]\n", public, internal)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(build(t), "-config", file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() }()
+	var scrape string
+	for end := time.Now().Add(20 * time.Second); scrape == ""; time.Sleep(20 * time.Millisecond) {
+		if answer, err := http.Get("http://" + internal + "/metrics"); err == nil {
+			body, _ := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			scrape = string(body)
+		} else if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	var found, told []string
+	types := make(map[string]string)
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (cometproxy_\w+) (\w+)$`).FindAllStringSubmatch(scrape, -1) {
+		types[m[1]] = m[2]
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# HELP (cometproxy_\w+) (.+)$`).FindAllStringSubmatch(scrape, -1) {
+		found = append(found, m[1]+" "+types[m[1]]+" "+m[2])
+	}
+	page := read(t, "docs/metrics.md")
+	for _, m := range regexp.MustCompile("(?m)^\\| `(cometproxy_\\w+)` \\| (\\w+) \\| .*? \\| (.+) \\|$").FindAllStringSubmatch(page, -1) {
+		told = append(told, m[1]+" "+m[2]+" "+m[3])
+	}
+	if len(found) < 20 || !slices.Equal(found, told) {
+		t.Errorf("a scrape has\n%s\ndocs/metrics.md has\n%s", strings.Join(found, "\n"), strings.Join(told, "\n"))
+	}
+	for _, m := range regexp.MustCompile(`cometproxy_\w+`).FindAllString(page, -1) {
+		if types[m] == "" {
+			t.Errorf("docs/metrics.md speaks of %s, which is not there", m)
 		}
 	}
 }

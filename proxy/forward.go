@@ -62,6 +62,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	began := time.Now()
 	x, err := t.backend.Exchange(req)
 	p.noteAsked(ctx, f, x, began)
+	p.observeAsked(t, x, err, began)
 	if err == nil && t.grip && x.Header.StatusCode() != fasthttp.StatusSwitchingProtocols && hasInstructions(x.Header) {
 		p.instructed(ctx, conn, f, x)
 		return
@@ -79,6 +80,19 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 		return
 	}
 	p.passOn(ctx, conn, f, x, upgrade, nil)
+}
+
+// observeAsked tells the observer of an exchange; x is nil if there was no answer.
+func (p *Proxy) observeAsked(t *target, x *backend.Exchange, err error, began time.Time) {
+	status, reason := 0, ""
+	var be *backend.Error
+	switch {
+	case err == nil:
+		status = x.Header.StatusCode()
+	case errors.As(err, &be):
+		reason = be.Reason
+	}
+	p.opts.Observer.Asked(t.name, status, reason, time.Since(began))
 }
 
 // noteAsked tells the access log of an exchange; x is nil if there was no answer.

@@ -104,6 +104,7 @@ func (p *Proxy) ended(ev park.Event) {
 	}
 	if ev.Kind == park.Reset {
 		conn := h.conn
+		p.observeEnd(h)
 		p.recycle(h)
 		p.access.released(conn, 0, 0, why.String())
 		p.lot.Close(conn)
@@ -112,10 +113,20 @@ func (p *Proxy) ended(ev park.Event) {
 	p.finish(h, nil)
 }
 
+// observeEnd tells the observer of a hold that the caller has claimed.
+func (p *Proxy) observeEnd(h *hold) {
+	why := channels.ByMessage
+	if h.waiter.Single() == nil {
+		why = h.waiter.Ending().Reason
+	}
+	p.opts.Observer.HoldEnded(why, p.hub.Waited(&h.waiter))
+}
+
 // finish answers a hold that the caller has claimed, and gives its memory back.
 // shared has the prebuilt answers to the message that ended it, if one did.
 func (p *Proxy) finish(h *hold, shared *release) {
 	conn, s, own := h.conn, h.shape, h.own
+	p.observeEnd(h)
 	if p.draining() {
 		s |= shapeClose
 	}

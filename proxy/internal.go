@@ -65,12 +65,18 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 		method(ctx, "GET", func() { p.listChannels(ctx) })
 	case isChannel:
 		p.channel(ctx, rest)
+		if ctx.IsPost() {
+			p.opts.Observer.Published(ctx.Response.StatusCode())
+		}
 	case string(path) == "/publish" || string(path) == "/publish/":
 		p.publishItems(ctx)
+		p.opts.Observer.Published(ctx.Response.StatusCode())
+	case string(path) == "/metrics" && p.opts.Internal.Metrics != nil:
+		method(ctx, "GET", func() { p.opts.Internal.Metrics(ctx) })
 	case bytes.HasPrefix(path, []byte("/debug/")):
 		p.debug(ctx, string(path))
 	default:
-		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path; the internal listener has /channels, /channels/{channel}, /channels/{channel}/messages, /publish/ and /health/ready")
+		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path; the internal listener has /channels, /channels/{channel}, /channels/{channel}/messages, /publish/, /metrics and /health/ready")
 	}
 }
 

@@ -17,6 +17,14 @@ type notice struct {
 	since  uint64    // guarded by mu: times since it was last logged
 	logged time.Time // guarded by mu
 	last   time.Time // guarded by mu
+	total  uint64    // guarded by mu
+}
+
+// count is how often it has happened.
+func (n *notice) count() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.total
 }
 
 func (n *notice) init(log *zap.Logger, text string) { n.log, n.text = log, text }
@@ -25,6 +33,7 @@ func (n *notice) note(fields ...zap.Field) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.since++
+	n.total++
 	n.last = time.Now()
 	if n.last.Sub(n.logged) < time.Minute {
 		return

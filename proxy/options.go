@@ -77,8 +77,9 @@ type Options struct {
 	// negative: none.
 	Grace time.Duration
 
-	Log    *zap.Logger // default: none
-	Access AccessOptions
+	Log      *zap.Logger // default: none
+	Access   AccessOptions
+	Observer Observer // default: nobody
 
 	// NoDate leaves the Date header out of answers, for golden files and
 	// virtual time.
@@ -163,6 +164,9 @@ type InternalOptions struct {
 
 	// Debug offers /debug/.
 	Debug bool
+
+	// Metrics answers GET /metrics; nil: there are none.
+	Metrics func(*fasthttp.RequestCtx)
 }
 
 // A Route sends requests to a backend, holds them (Channels), or answers them
@@ -262,6 +266,9 @@ func (o Options) resolved() Options {
 	o.Grace = orDuration(o.Grace, 10*time.Second)
 	if o.NewLot == nil {
 		o.NewLot = park.NewGoroutine
+	}
+	if o.Observer == nil {
+		o.Observer = nobodyLooks{}
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

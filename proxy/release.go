@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"cometproxy/channels"
 )
@@ -13,6 +14,7 @@ const slice = 64
 
 // A release is a batch of claimed holds on its way to be answered.
 type release struct {
+	began   time.Time         // static
 	message *channels.Message // static; nil: no answers to share
 	next    *channels.Waiter  // guarded by releaser.mu
 	left    atomic.Int64      // holds not answered yet; who answers the last one gives it back
@@ -28,17 +30,18 @@ var releases = sync.Pool{New: func() any { return new(release) }}
 
 func newRelease(b channels.Batch) *release {
 	r := releases.Get().(*release)
-	r.message, r.next = b.Message, b.First
+	r.message, r.next, r.began = b.Message, b.First, time.Now()
 	r.left.Store(int64(b.Len))
 	return r
 }
 
 // answered says that so many holds more are; after the last ones nobody may touch
 // the release.
-func (r *release) answered(n int) {
+func (r *release) answered(n int, o Observer) {
 	if r.left.Add(-int64(n)) > 0 {
 		return
 	}
+	o.Released(time.Since(r.began))
 	r.message, r.built = nil, [shapes]bool{}
 	for i := range r.answers {
 		if cap(r.answers[i].bytes) > maxScratch {
@@ -175,7 +178,7 @@ func (r *releaser) answerAll(rel *release, turn []*channels.Waiter) {
 	for _, w := range turn {
 		r.answer(w.Owner.(*hold), rel)
 	}
-	rel.answered(len(turn))
+	rel.answered(len(turn), r.proxy.opts.Observer)
 	r.pending.Add(-len(turn))
 }
 

@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
+	"cometproxy/admin"
 	"cometproxy/cmd/cometproxy/internal/config"
 	"cometproxy/cmd/cometproxy/internal/logging"
 	"cometproxy/proxy"
@@ -89,6 +92,8 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	metrics := admin.NewMetrics(buildVersion(), slices.Collect(maps.Keys(o.Backends)))
+	o.Observer, o.Internal.Metrics = metrics, metrics.Write
 	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
 	internal, err := listen(c.Internal.Listen, `"127.0.0.1:%s"`)
 	if err != nil {
@@ -104,6 +109,7 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 		closeAll(append(public, internal...))
 		return nil, err
 	}
+	metrics.Watch(p.Stats)
 	signals := make(chan os.Signal, 2) // before there is a client that could be cut off
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	p.Serve(public, internal)

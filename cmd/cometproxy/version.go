@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
@@ -28,6 +29,12 @@ func runVersion(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout, "cometproxy "+versionText(debug.ReadBuildInfo()))
 	return exitOK
+}
+
+// buildVersion is the version alone.
+func buildVersion() string {
+	text, _, _ := strings.Cut(versionText(debug.ReadBuildInfo()), " ")
+	return text
 }
 
 // versionText puts together what the linker and the build know.

@@ -67,6 +67,11 @@ var fences = []fence{
 		reason: "front is listeners over listeners: it knows TLS and the PROXY protocol, and nothing of HTTP",
 	},
 	{
+		packages: []string{"admin"},
+		forbid:   []string{"net/http/...", "cometproxy/cmd/...", "cometproxy/park/...", "cometproxy/backend/..."},
+		reason:   "admin reads what proxy offers: Stats, and what its Observer is told",
+	},
+	{
 		packages: []string{"grip"},
 		forbid:   []string{"net/http/...", "github.com/valyala/fasthttp/...", "os/..."},
 		reason:   "grip is a grammar: bytes in, values out. So it can be fuzzed, and no HTTP library's types get into it",
