@@ -70,7 +70,7 @@ func (b *Backend) noteFailure(t *target, e *Error) {
 	t.outages++
 	t.outUntil = now.Add(d)
 	b.mu.Unlock()
-	b.tell(Change{Address: t.address, Out: true, For: d, Err: e.Err})
+	b.tell(Change{Address: t.address, Out: true, For: d, Err: errors.New(plain(e.Err))})
 }
 
 // noteSuccess ends a row of failures. What was under way when t was left out

@@ -47,7 +47,11 @@ func checkHealth(s *section, b *Backend) {
 	case strings.IndexFunc(h.Path, func(c rune) bool { return c <= ' ' || c > '~' || c == '#' }) >= 0:
 		s.problem("health_path", "%s has characters that no request line can carry: write them as %%XX", quoted(h.Path))
 	}
-	if s.ok("health_interval", "health_timeout") && h.Timeout > h.Interval {
+	switch {
+	case !s.ok("health_interval", "health_timeout") || h.Timeout <= h.Interval:
+	case !s.given["health_timeout"]:
+		h.Timeout = h.Interval
+	default:
 		s.warn("health_timeout", "is longer than health_interval = %s: checks come later than that", s.written("health_interval"))
 	}
 }
