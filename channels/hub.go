@@ -68,8 +68,8 @@ type Batch struct {
 // A Hub is a set of channels with one counter. Its methods may be called from
 // several goroutines.
 type Hub struct {
-	options Options // resolved; static
-	epoch   uint64  // static
+	options atomic.Pointer[Options] // resolved; changed by Limit
+	epoch   uint64                  // static
 	seed    maphash.Seed
 	start   time.Time
 	shards  []shard
@@ -85,22 +85,48 @@ type Hub struct {
 
 // New makes a hub.
 func New(o Options) *Hub {
-	h := &Hub{options: o.resolved(), seed: maphash.MakeSeed(), start: time.Now()}
-	o = h.options
+	o = o.resolved()
+	h := &Hub{seed: maphash.MakeSeed(), start: time.Now()}
+	h.options.Store(&o)
 	h.epoch = o.Epoch
 	h.shards = make([]shard, o.Shards)
 	for i := range h.shards {
 		s := &h.shards[i]
 		s.entries = make(map[string]*entry)
-		s.tombs.limit = o.Tombstones / o.Shards
-		if o.Tombstones > 0 {
-			s.tombs.limit = max(1, s.tombs.limit)
-		}
+		s.tombs.limit = o.tombstonesOfShard()
 		s.recent.older, s.recent.newer = &s.recent, &s.recent
 	}
 	h.keys.init(o.Keys, o.KeyAge)
 	h.ids.init(o.IDs, o.IDAge)
 	return h
+}
+
+// Limit changes the bounds of the history: Messages, Bytes, Age, Total and
+// Tombstones. What is beyond them goes at once, shard by shard; who missed it is
+// told of a gap.
+func (h *Hub) Limit(bounds Options) {
+	o := *h.options.Load()
+	o.Messages, o.Bytes, o.Age, o.Total, o.Tombstones = bounds.Messages, bounds.Bytes, bounds.Age, bounds.Total, bounds.Tombstones
+	o = o.resolved()
+	h.options.Store(&o)
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		s.tombs.limitTo(o.tombstonesOfShard())
+		for _, e := range s.entries {
+			h.expireLocked(s, e, h.clock())
+			h.boundLocked(s, e)
+			s.settle(e)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (o *Options) tombstonesOfShard() int {
+	if o.Tombstones <= 0 {
+		return o.Tombstones / o.Shards
+	}
+	return max(1, o.Tombstones/o.Shards)
 }
 
 func (o Options) resolved() Options {
@@ -167,10 +193,11 @@ func (h *Hub) Position() uint64 { return h.counter.Load() }
 
 // expireLocked drops what is too old in an entry's window. The lock of s is held.
 func (h *Hub) expireLocked(s *shard, e *entry, now int64) {
-	if h.options.Age < 0 {
+	age := h.options.Load().Age
+	if age < 0 {
 		return
 	}
-	for e.window.count > 0 && now-e.window.at(0).at > int64(h.options.Age) {
+	for e.window.count > 0 && now-e.window.at(0).at > int64(age) {
 		s.lose(e)
 	}
 }
@@ -178,7 +205,7 @@ func (h *Hub) expireLocked(s *shard, e *entry, now int64) {
 // boundLocked brings the window of e, just published to, and all windows of its
 // shard within their bounds. The lock of s is held.
 func (h *Hub) boundLocked(s *shard, e *entry) {
-	o := &h.options
+	o := h.options.Load()
 	for e.window.count > max(0, o.Messages) {
 		s.lose(e)
 	}
@@ -206,7 +233,7 @@ func (h *Hub) boundLocked(s *shard, e *entry) {
 func (h *Hub) Sweep() {
 	h.keys.sweep(h.clock())
 	h.ids.sweep(h.clock())
-	if h.options.Age < 0 {
+	if h.options.Load().Age < 0 {
 		return
 	}
 	for i := range h.shards {
@@ -221,7 +248,7 @@ func (h *Hub) sweepSome(s *shard) (more bool) {
 	now := h.clock()
 	for range 256 {
 		e := s.recent.newer
-		if e == &s.recent || now-e.at <= int64(h.options.Age) {
+		if e == &s.recent || now-e.at <= int64(h.options.Load().Age) {
 			return false
 		}
 		s.loseAll(e)

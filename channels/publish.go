@@ -66,7 +66,7 @@ func (h *Hub) hand(b Batch, own *entry, upTo uint64) {
 		h.finish(w, f)
 	}
 	h.stats.ended[b.Reason].Add(uint64(b.Len))
-	h.options.Receiver.Released(b)
+	h.options.Load().Receiver.Released(b)
 }
 
 // Delete forgets what is kept of a channel, so that every older cursor is a gap,

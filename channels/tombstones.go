@@ -45,6 +45,15 @@ func (t *tombstones) put(hash, number uint64) {
 	}
 }
 
+// limitTo changes the limit.
+func (t *tombstones) limitTo(n int) {
+	t.limit = n
+	for len(t.dropped) > max(0, n) {
+		t.dropOldest()
+	}
+	t.compact()
+}
+
 // dropOldest raises the watermark first and forgets then, so that there is no
 // moment at which neither speaks for the channel.
 func (t *tombstones) dropOldest() {
