@@ -33,6 +33,7 @@ type Backend struct {
 	sweepArmed      bool
 	next            int // the target whose turn it is
 	closed          bool
+	retired         bool
 	aborted         bool
 	endChecks       context.CancelFunc // of health; nil: there are none
 	checkers        sync.WaitGroup     // their goroutines
@@ -94,6 +95,19 @@ func (b *Backend) Close() {
 	}
 	b.mu.Unlock()
 	b.checkers.Wait()
+	b.CloseIdle()
+}
+
+// Retire is for a backend in whose place there is another: what is under way, and
+// what still comes from who has not heard of it, goes on; connections are not kept
+// any more, and there are no health checks.
+func (b *Backend) Retire() {
+	b.mu.Lock()
+	b.retired = true
+	if b.endChecks != nil {
+		b.endChecks()
+	}
+	b.mu.Unlock()
 	b.CloseIdle()
 }
 

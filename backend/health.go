@@ -106,7 +106,7 @@ func (b *Backend) Start() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.endChecks != nil {
+	if b.closed || b.retired || b.endChecks != nil {
 		return
 	}
 	ctx, end := context.WithCancel(context.Background())

@@ -178,3 +178,17 @@ func TestRetryElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestRetire: a retired backend answers and keeps nothing.
+func TestRetire(t *testing.T) {
+	b := app(t, Options{Health: Health{Path: "/", Interval: time.Millisecond}}, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+	b.Start()
+	wantFetch(t, b, get("/"), 200, "ok")
+	b.Retire()
+	for range 3 {
+		wantFetch(t, b, get("/"), 200, "ok")
+		if st := b.Stats(); st.Idle != 0 {
+			t.Errorf("%+v", st)
+		}
+	}
+}

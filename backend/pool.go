@@ -49,7 +49,7 @@ func (b *Backend) adopt(c *conn, tunnel bool) {
 func (b *Backend) putIdle(c *conn) {
 	c.tidy()
 	b.mu.Lock()
-	if b.closed || b.opt.IdleTimeout < 0 {
+	if b.closed || b.retired || b.opt.IdleTimeout < 0 {
 		b.mu.Unlock()
 		b.discard(c)
 		return

@@ -23,6 +23,19 @@ type door struct {
 	ended     bool
 	listeners map[net.Listener]bool
 	leaving   map[net.Conn]bool // refused ones that are not closed yet
+
+	max  int64 // connections; 0: no bound
+	most int64 // that there may be: more than max, if there were when that came down
+}
+
+// Limit implements Lot.
+func (l *lot) Limit(to Limits) {
+	l.door.mu.Lock()
+	defer l.door.mu.Unlock()
+	l.door.max = int64(to.MaxConns)
+	l.door.most = max(l.door.max, l.books.connections())
+	l.peers.crowd.Limit(to.MaxPerAddress)
+	l.peers.exempt = to.Exempt
 }
 
 // enter notes a listener, false when the door is shut.
@@ -196,7 +209,7 @@ func (l *lot) admit(c newcomer) (evicted []ID, ok bool, err error) {
 			l.peers.crowd.Leave(known.home)
 		}
 	}()
-	for l.o.MaxConns > 0 && l.books.connections() >= int64(l.o.MaxConns) {
+	for l.door.max > 0 && l.books.connections() >= l.door.max {
 		slot, any := l.idle.oldest(l.o.EvictAfter)
 		if !any {
 			return evicted, false, nil

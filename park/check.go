@@ -52,8 +52,8 @@ func (l *lot) Check() error {
 	if err := l.peers.check(func(slot uint32) bool { return l.table.at(slot).state != closed }); err != nil {
 		problems = append(problems, err)
 	}
-	if m := l.o.MaxConns; m > 0 && l.books.connections() > int64(m) {
-		wrong("%d connections, at most %d allowed", l.books.connections(), m)
+	if n := l.books.connections(); l.door.max > 0 && n > l.door.most {
+		wrong("%d connections, at most %d allowed", n, l.door.most)
 	}
 	return errors.Join(problems...)
 }

@@ -74,7 +74,7 @@ func newLot(o Options, p *poller) Lot {
 	l.idle.base, l.idle.place, l.idle.first = base, place, l.clock.start
 	l.workers.host, l.workers.run = &l.host, l.serve
 	l.finish.host, l.finish.done = &l.host, l.finished
-	l.peers.crowd.Max, l.peers.exempt = l.o.MaxPerAddress, l.o.Exempt
+	l.Limit(l.o.limits())
 	l.finish.max, l.finish.timeout = l.o.MaxFinishers, l.o.FinishTimeout
 	l.host.add()
 	go l.keepTime()

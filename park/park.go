@@ -66,6 +66,9 @@ type Lot interface {
 	// so it must not be called from one. No event comes after it has returned.
 	Shut()
 
+	// Limit changes the bounds of connections. Those that are beyond them stay.
+	Limit(Limits)
+
 	Stats() Stats
 
 	// Check compares the lot's books with its connections and returns what
@@ -178,6 +181,15 @@ type Conn interface {
 	// next Read, and before Detach.
 	WatchInput(gone func()) (stop func())
 }
+
+// Limits are those of Options with the same names.
+type Limits struct {
+	MaxConns      int
+	MaxPerAddress int
+	Exempt        func(netip.Addr) bool
+}
+
+func (o *Options) limits() Limits { return Limits{o.MaxConns, o.MaxPerAddress, o.Exempt} }
 
 // Announced is a connection that its listener has learned something of: it read
 // how a proxy in front introduces it. Serve uses Bare if the connection can be one

@@ -15,7 +15,7 @@ import (
 // nothing.
 type peers struct {
 	crowd  crowd.Counter         // of connections
-	exempt func(netip.Addr) bool // static; nil: nobody
+	exempt func(netip.Addr) bool // guarded by door.mu; nil: nobody
 	any    atomic.Bool           // there was something to know, once
 	mu     sync.Mutex            // guards the following; taken under an entry's lock
 	of     map[uint32]peer       // by slot; only of those of whom something is known
@@ -29,7 +29,7 @@ type peer struct {
 // enter counts a connection that is let in.
 func (p *peers) enter(c newcomer) (known peer, full bool) {
 	known.addr = c.peer
-	if p.crowd.Max <= 0 {
+	if !p.crowd.Counts() {
 		return known, false
 	}
 	from := addrOf(c.remote())

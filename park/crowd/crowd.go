@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // A Counter counts places, each of one address. Addresses of IPv6 count as their
 // /64, all of which one customer has. The zero Counter counts nothing.
 type Counter struct {
-	Max int // places of one address; static; 0: nothing is counted
+	max atomic.Int64 // places of one address; 0: nothing is counted
 
 	mu sync.Mutex
 	of map[netip.Addr]*Home // those that have places; guarded by mu
@@ -22,10 +23,18 @@ type Home struct {
 	places  int        // guarded by Counter.mu
 }
 
+// Limit says how many places one address may have; 0: no bound, and then nothing
+// is counted. Those that have more keep them.
+func (c *Counter) Limit(max int) { c.max.Store(int64(max)) }
+
+// Counts reports that there is a bound.
+func (c *Counter) Counts() bool { return c.max.Load() > 0 }
+
 // Enter takes a place for an address, unless it has all it may have. Places of no
 // valid address are not counted: their Home is nil.
 func (c *Counter) Enter(from netip.Addr) (home *Home, full bool) {
-	if c.Max <= 0 || !from.IsValid() {
+	max := int(c.max.Load())
+	if max <= 0 || !from.IsValid() {
 		return nil, false
 	}
 	from = household(from)
@@ -39,7 +48,7 @@ func (c *Counter) Enter(from netip.Addr) (home *Home, full bool) {
 			c.of = make(map[netip.Addr]*Home)
 		}
 		c.of[from] = home
-	case home.places >= c.Max:
+	case home.places >= max:
 		return nil, true
 	}
 	home.places++
@@ -74,8 +83,8 @@ func (c *Counter) Check() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for address, home := range c.of {
-		if home.places <= 0 || home.places > c.Max || home.address != address {
-			return fmt.Errorf("crowd: %s has %d places of %d", address, home.places, c.Max)
+		if home.places <= 0 || home.address != address {
+			return fmt.Errorf("crowd: %s has %d places", address, home.places)
 		}
 	}
 	return nil

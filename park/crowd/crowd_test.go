@@ -6,7 +6,8 @@ import (
 )
 
 func TestCounter(t *testing.T) {
-	c := Counter{Max: 2}
+	var c Counter
+	c.Limit(2)
 	var homes []*Home
 	enter := func(from string, wantFull bool) {
 		t.Helper()
@@ -40,7 +41,7 @@ func TestCounter(t *testing.T) {
 	if home, full := c.Enter(netip.Addr{}); home != nil || full {
 		t.Error("no address was counted")
 	}
-	c.Max = 0
+	c.Limit(0)
 	if home, full := c.Enter(netip.MustParseAddr("192.0.2.1")); home != nil || full {
 		t.Error("counted without a bound")
 	}
