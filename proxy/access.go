@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -13,21 +14,27 @@ import (
 )
 
 // accessLog writes one line for each request on the public listener, when it has
-// been answered. nil: there is none.
+// been answered. Nothing is kept of requests that begin while it is off.
 type accessLog struct {
-	log    *zap.Logger
-	sample int // one of so many requests is logged
+	now  atomic.Pointer[AccessOptions] // nil: off
+	wait atomic.Int64                  // len(held)
 
 	mu   sync.Mutex
 	held map[park.ID]*visit // guarded by mu: of requests that are parked
 }
 
-func newAccessLog(o AccessOptions) *accessLog {
+// to says where lines go from now on, also those of requests that have begun.
+func (a *accessLog) to(o AccessOptions) {
 	if o.Log == nil {
-		return nil
+		a.now.Store(nil)
+		return
 	}
-	return &accessLog{log: o.Log, sample: max(o.Sample, 1), held: make(map[park.ID]*visit)}
+	o.Sample = max(o.Sample, 1)
+	a.now.Store(&o)
 }
+
+// waits reports that lines of parked requests will be written.
+func (a *accessLog) waits() bool { return a.wait.Load() > 0 }
 
 // A visit is one request that will be logged. Owned by who answers it: the
 // handler, or the successor that takes its connection over. nil: it is not logged.
@@ -48,7 +55,8 @@ type visitKey struct{}
 
 // visit begins one, for the requests that are logged.
 func (a *accessLog) visit(p *Proxy, ctx *fasthttp.RequestCtx) *visit {
-	if a == nil || a.sample > 1 && rand.IntN(a.sample) > 0 {
+	to := a.now.Load()
+	if to == nil || to.Sample > 1 && rand.IntN(to.Sample) > 0 {
 		return nil
 	}
 	h := &ctx.Request.Header
@@ -57,12 +65,12 @@ func (a *accessLog) visit(p *Proxy, ctx *fasthttp.RequestCtx) *visit {
 	if peer.IsValid() {
 		v.peer = peer.String()
 	}
-	if p.opts.Forward.trusts(peer) {
+	if p.set().Forward.trusts(peer) {
 		v.from = string(header(h, "X-Forwarded-For"))
 	}
-	if id := header(h, p.opts.Forward.RequestID); usableID(id) {
+	if id := header(h, p.set().Forward.RequestID); usableID(id) {
 		v.id = string(id)
-	} else if p.opts.Forward.RequestID != "" {
+	} else if p.set().Forward.RequestID != "" {
 		v.id = string(appendID(nil)) // that of a forwarded request replaces it
 	}
 	ctx.SetUserValue(visitKey{}, v)
@@ -71,7 +79,7 @@ func (a *accessLog) visit(p *Proxy, ctx *fasthttp.RequestCtx) *visit {
 
 // visitOf is the visit of a request that is being handled.
 func (p *Proxy) visitOf(ctx *fasthttp.RequestCtx) *visit {
-	if p.access == nil {
+	if p.access.now.Load() == nil {
 		return nil
 	}
 	v, _ := ctx.UserValue(visitKey{}).(*visit)
@@ -107,6 +115,10 @@ func (v *visit) end(status int, bytes int64, more ...zap.Field) {
 	if v == nil {
 		return
 	}
+	to := v.log.now.Load()
+	if to == nil {
+		return
+	}
 	fields := []zap.Field{zap.String("client", v.peer), zap.String("method", v.method), zap.String("host", v.host),
 		zap.String("target", v.target), zap.Int("status", status), zap.Int64("bytes", bytes), zap.Duration("duration", time.Since(v.began))}
 	for _, f := range []struct{ name, value string }{{"forwarded_for", v.from}, {"request_id", v.id}, {"backend", v.backend}, {"address", v.address}} {
@@ -120,7 +132,7 @@ func (v *visit) end(status int, bytes int64, more ...zap.Field) {
 	if v.backend != "" {
 		fields = append(fields, zap.Duration("app", v.app))
 	}
-	v.log.log.Info("request", append(fields, more...)...)
+	to.Log.Info("request", append(fields, more...)...)
 }
 
 // parks keeps the visit of a request that is parked on conn. It is kept apart from
@@ -131,18 +143,23 @@ func (a *accessLog) parks(conn park.ID, v *visit) {
 	}
 	v.parked = time.Now()
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held == nil {
+		a.held = make(map[park.ID]*visit)
+	}
 	a.held[conn] = v
-	a.mu.Unlock()
+	a.wait.Store(int64(len(a.held)))
 }
 
 // released logs the request that was parked on conn, if it is one that is logged.
 func (a *accessLog) released(conn park.ID, status, bytes int, why string) {
-	if a == nil {
+	if !a.waits() {
 		return
 	}
 	a.mu.Lock()
 	v := a.held[conn]
 	delete(a.held, conn)
+	a.wait.Store(int64(len(a.held)))
 	a.mu.Unlock()
 	if v != nil {
 		v.end(status, int64(bytes), zap.String("hold", why), zap.Duration("held", time.Since(v.parked)))

@@ -48,7 +48,7 @@ func (p *Proxy) appendAnswer(b []byte, e *channels.Ending, s shape) answer {
 	} else {
 		b = append(b, "HTTP/1.1 204 No Content\r\n"...)
 	}
-	if !p.opts.NoDate {
+	if !p.set().NoDate {
 		b = append(b, "Date: "...)
 		b = fasthttp.AppendHTTPDate(b, time.Now())
 		b = append(b, "\r\n"...)

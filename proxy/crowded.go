@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -16,6 +17,7 @@ import (
 // it, which would be larger for it when nothing is counted.
 type crowds struct {
 	crowd.Counter
+	noted atomic.Bool // something was noted, once
 
 	mu    sync.Mutex
 	homes map[park.ID]*crowd.Home // guarded by mu: of what is parked
@@ -26,6 +28,7 @@ func (p *Proxy) noteCrowd(conn park.ID, home *crowd.Home) {
 	if home == nil {
 		return
 	}
+	p.crowds.noted.Store(true)
 	p.crowds.mu.Lock()
 	defer p.crowds.mu.Unlock()
 	if p.crowds.homes == nil {
@@ -36,7 +39,7 @@ func (p *Proxy) noteCrowd(conn park.ID, home *crowd.Home) {
 
 // leaveCrowd ends what was noted.
 func (p *Proxy) leaveCrowd(conn park.ID) {
-	if p.crowds.Max == 0 {
+	if !p.crowds.noted.Load() {
 		return
 	}
 	p.crowds.mu.Lock()
@@ -49,7 +52,7 @@ func (p *Proxy) leaveCrowd(conn park.ID) {
 // enterCrowd counts a request that is to be held for its client's address. If that
 // has all it may have, the request is answered and ok is false.
 func (p *Proxy) enterCrowd(ctx *fasthttp.RequestCtx) (home *crowd.Home, ok bool) {
-	if p.crowds.Max == 0 {
+	if !p.crowds.Counts() {
 		return nil, true
 	}
 	home, full := p.crowds.Enter(p.clientOf(ctx))
@@ -65,7 +68,7 @@ func (p *Proxy) enterCrowd(ctx *fasthttp.RequestCtx) (home *crowd.Home, ok bool)
 func (p *Proxy) clientOf(ctx *fasthttp.RequestCtx) netip.Addr {
 	client := clientIP(ctx.RemoteAddr())
 	chain := bytes.Join(headers(&ctx.Request.Header, "X-Forwarded-For"), []byte{','})
-	for len(chain) > 0 && p.opts.Forward.trusts(client) {
+	for len(chain) > 0 && p.set().Forward.trusts(client) {
 		last := bytes.LastIndexByte(chain, ',')
 		hop, err := netip.ParseAddr(string(bytes.TrimSpace(chain[last+1:])))
 		if err != nil {

@@ -38,7 +38,7 @@ var forwardings = sync.Pool{New: func() any { return new(forwarding) }}
 func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	f := forwardings.Get().(*forwarding)
 	conn := ctx.Conn().(park.Conn)
-	upgrade, ok := f.head.write(ctx, &p.opts.Forward, t)
+	upgrade, ok := f.head.write(ctx, &p.set().Forward, t)
 	if !ok {
 		forwardings.Put(f)
 		problem(ctx, fasthttp.StatusBadRequest, "write the path's beginning as it is, %s, without escapes and dots", t.stripPrefix)
@@ -74,7 +74,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 		} else {
 			p.forwardFailed(ctx, f.head.id, err)
 		}
-		p.opts.Forward.addTrace(&ctx.Response.Header, f.head.id)
+		p.set().Forward.addTrace(&ctx.Response.Header, f.head.id)
 		forwardings.Put(f)
 		p.refuse(ctx)
 		return
@@ -92,7 +92,7 @@ func (p *Proxy) observeAsked(t *target, x *backend.Exchange, err error, began ti
 	case errors.As(err, &be):
 		reason = be.Reason
 	}
-	p.opts.Observer.Asked(t.name, status, reason, time.Since(began))
+	p.set().Observer.Asked(t.name, status, reason, time.Since(began))
 }
 
 // noteAsked tells the access log of an exchange; x is nil if there was no answer.
@@ -128,7 +128,7 @@ func (p *Proxy) findBody(f *forwarding, ctx *fasthttp.RequestCtx, conn park.Conn
 		req.BodyBytes = f.small[:n]
 		return err
 	}
-	conn.SetReadPace(p.opts.BodyTimeout)
+	conn.SetReadPace(p.set().BodyTimeout)
 	f.body = requestBody{stream: stream, conn: conn, size: int64(size), limit: f.target.maxBody, over: make(chan struct{})}
 	req.Body, req.BodySize = &f.body, int64(size)
 	req.Interrupt = func() {
@@ -142,7 +142,7 @@ func (p *Proxy) findBody(f *forwarding, ctx *fasthttp.RequestCtx, conn park.Conn
 func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, x *backend.Exchange, upgrade string, in *grip.Instruction) {
 	status := x.Header.StatusCode()
 	copyAnswerHead(&ctx.Response.Header, x.Header, &f.target.answer)
-	p.opts.Forward.addTrace(&ctx.Response.Header, f.head.id)
+	p.set().Forward.addTrace(&ctx.Response.Header, f.head.id)
 	if in != nil {
 		follow(&ctx.Response.Header, in)
 		if len(in.Channels) > 0 { // what came since the app was asked may not be in its answer

@@ -55,7 +55,7 @@ func (p *Proxy) gripStats() map[string]uint64 {
 
 // sign adds what tells the app that it is asked through this proxy.
 func (p *Proxy) sign(h *forwardedHead) {
-	if token := p.signer.Sign(time.Now()); token != "" {
+	if token := p.set().signer.Sign(time.Now()); token != "" {
 		h.add([]byte("Grip-Sig"), []byte(token))
 	}
 	h.add([]byte("Grip-Feature"), []byte(gripFeatures))
@@ -166,7 +166,7 @@ func (p *Proxy) checkInstruction(in *grip.Instruction) error {
 			return fmt.Errorf("Grip-Channel %q: %w", shorten(c.Name), err)
 		}
 	}
-	if max := p.opts.Hold.MaxChannels; max > 0 && len(in.Channels) > max {
+	if max := p.set().Hold.MaxChannels; max > 0 && len(in.Channels) > max {
 		return fmt.Errorf("the answer names %d channels; at most %d are allowed (hold.max_channels)", len(in.Channels), max)
 	}
 	p.wonder(in)

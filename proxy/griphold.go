@@ -55,7 +55,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 	}
 	h.held = kept
 	wait := in.Timeout
-	if max := p.opts.GRIP.MaxTimeout; max > 0 {
+	if max := p.set().GRIP.MaxTimeout; max > 0 {
 		wait = min(wait, max)
 	}
 	a := askings.Get().(*asking)
@@ -124,7 +124,7 @@ func fromNow(cursor []byte) bool {
 
 // full reports that no more requests may be held.
 func (p *Proxy) full() bool {
-	max := p.opts.MaxParked
+	max := p.set().MaxParked
 	return max > 0 && p.lot.Stats().Parked >= int64(max)
 }
 

@@ -60,11 +60,17 @@ func (a *heldAnswer) key() heldKey { return heldKey{a.text, a.reasonEnd, a.lines
 // heldAnswers are the answers of all GRIP holds, each kept once, all together
 // within a bound.
 type heldAnswers struct {
-	limit int64 // bytes; 0: no bound. Static
-
 	mu    sync.Mutex
+	limit int64                   // bytes; 0: no bound; guarded by mu
 	kept  map[heldKey]*heldAnswer // guarded by mu
 	bytes int64                   // guarded by mu
+}
+
+// bound changes the limit. What is kept beyond it stays.
+func (h *heldAnswers) bound(limit int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.limit = limit
 }
 
 // keep returns the answer to use in place of a: a itself or one that is equal

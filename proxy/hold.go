@@ -119,7 +119,7 @@ func (p *Proxy) observeEnd(h *hold) {
 	if h.waiter.Single() == nil {
 		why = h.waiter.Ending().Reason
 	}
-	p.opts.Observer.HoldEnded(why, p.hub.Waited(&h.waiter))
+	p.set().Observer.HoldEnded(why, p.hub.Waited(&h.waiter))
 }
 
 // finish answers a hold that the caller has claimed, and gives its memory back.
@@ -151,7 +151,7 @@ func (p *Proxy) finish(h *hold, shared *release) {
 
 // send writes an answer with a hold's own lines in it.
 func (p *Proxy) send(conn park.ID, a *answer, own *lines, s shape, why channels.Reason) {
-	if p.access != nil {
+	if p.access.waits() {
 		p.access.released(conn, statusOf(a.bytes), len(a.bytes), why.String())
 	}
 	if own == nil {
@@ -171,9 +171,9 @@ func (p *Proxy) finishGRIP(h *hold, s shape) {
 	a := p.gripAnswer(h.held, &e)
 	scratch := scratches.Get().(*[]byte)
 	defer giveScratch(scratch)
-	*scratch = a.append((*scratch)[:0], s, !p.opts.NoDate)
+	*scratch = a.append((*scratch)[:0], s, !p.set().NoDate)
 	p.recycle(h)
-	if p.access != nil {
+	if p.access.waits() {
 		p.access.released(conn, statusOf(*scratch), len(*scratch), e.Reason.String())
 	}
 	p.lot.Answer(conn, *scratch, s&shapeClose != 0)

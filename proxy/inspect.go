@@ -83,7 +83,7 @@ func (p *Proxy) describeChannel(ctx *fasthttp.RequestCtx, name string) {
 // keptMessages is GET /channels/{channel}/messages.
 func (p *Proxy) keptMessages(ctx *fasthttp.RequestCtx, name string) {
 	_, query := splitTarget(ctx.Request.Header.RequestURI())
-	r, err := poll.Parse(query, nil, nil, p.limits)
+	r, err := poll.Parse(query, nil, nil, p.set().limits)
 	if err != nil {
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 		return
@@ -114,7 +114,7 @@ func (p *Proxy) deleteChannel(ctx *fasthttp.RequestCtx, name string) {
 
 // debug is what Options.Internal.Debug offers.
 func (p *Proxy) debug(ctx *fasthttp.RequestCtx, path string) {
-	if !p.opts.Internal.Debug {
+	if !p.set().Internal.Debug {
 		problem(ctx, fasthttp.StatusNotFound, "debugging is off; set internal.debug = true")
 		return
 	}
@@ -161,7 +161,7 @@ func (p *Proxy) stats(ctx *fasthttp.RequestCtx) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	backends := make(map[string]any)
-	for name, b := range p.opts.Backends {
+	for name, b := range p.set().Backends {
 		backends[name] = b.Stats()
 	}
 	writeJSON(ctx, map[string]any{

@@ -31,11 +31,11 @@ func (p *Proxy) newInternalServer() *fasthttp.Server {
 		WriteTimeout:                 time.Minute,
 		IdleTimeout:                  time.Minute,
 		Concurrency:                  MaxInternalConns,
-		MaxRequestBodySize:           p.opts.Publish.MaxRequest,
+		MaxRequestBodySize:           p.set().Publish.MaxRequest,
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
-		NoDefaultDate:                p.opts.NoDate,
+		NoDefaultDate:                p.set().NoDate,
 		CloseOnShutdown:              true,
 	}
 }
@@ -56,7 +56,7 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 		p.health(ctx, string(path))
 		return
 	}
-	if !p.auth.admit(ctx) {
+	if !p.set().auth.admit(ctx) {
 		return
 	}
 	rest, isChannel := bytes.CutPrefix(path, []byte("/channels/"))
@@ -66,13 +66,13 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 	case isChannel:
 		p.channel(ctx, rest)
 		if ctx.IsPost() {
-			p.opts.Observer.Published(ctx.Response.StatusCode())
+			p.set().Observer.Published(ctx.Response.StatusCode())
 		}
 	case string(path) == "/publish" || string(path) == "/publish/":
 		p.publishItems(ctx)
-		p.opts.Observer.Published(ctx.Response.StatusCode())
-	case string(path) == "/metrics" && p.opts.Internal.Metrics != nil:
-		method(ctx, "GET", func() { p.opts.Internal.Metrics(ctx) })
+		p.set().Observer.Published(ctx.Response.StatusCode())
+	case string(path) == "/metrics" && p.set().Internal.Metrics != nil:
+		method(ctx, "GET", func() { p.set().Internal.Metrics(ctx) })
 	case bytes.HasPrefix(path, []byte("/debug/")):
 		p.debug(ctx, string(path))
 	default:
@@ -124,7 +124,7 @@ func (p *Proxy) channel(ctx *fasthttp.RequestCtx, rest []byte) {
 // badInternal answers what could not be read as a request.
 func (p *Proxy) badInternal(ctx *fasthttp.RequestCtx, err error) {
 	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the request's body is larger than %d bytes (publish.max_request); send less at once", p.opts.Publish.MaxRequest)
+		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the request's body is larger than %d bytes (publish.max_request); send less at once", p.set().Publish.MaxRequest)
 		ctx.Response.SetConnectionClose()
 		return
 	}

@@ -176,8 +176,8 @@ func (p *Proxy) checkSize(it *channels.Item) error {
 	switch n := len(load.body) + head; {
 	case len(it.ID) > maxID:
 		return fmt.Errorf("publish item object contains 'id' of %d bytes, at most %d are allowed", len(it.ID), maxID)
-	case n > p.opts.Publish.MaxBytes:
-		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed (publish.max_bytes)", errTooLarge, n, p.opts.Publish.MaxBytes)
+	case n > p.set().Publish.MaxBytes:
+		return fmt.Errorf("%w: it has %d bytes, at most %d are allowed (publish.max_bytes)", errTooLarge, n, p.set().Publish.MaxBytes)
 	case head > maxPublishedHead:
 		return fmt.Errorf("%w: its reason and headers have %d bytes, at most %d are allowed", errTooLarge, head, maxPublishedHead)
 	}

@@ -43,13 +43,13 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 // poll is one long poll: what there is now, or a hold.
 func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *pollHead) {
 	_, query := splitTarget(ctx.Request.Header.RequestURI())
-	r, err := poll.Parse(query, head.lastEventID, head.prefer, p.limits)
+	r, err := poll.Parse(query, head.lastEventID, head.prefer, p.set().limits)
 	if err != nil {
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 		return
 	}
-	if n := len(m.Channels); p.opts.Hold.MaxChannels > 0 && n > p.opts.Hold.MaxChannels {
-		problem(ctx, fasthttp.StatusBadRequest, "this request names %d channels; at most %d are allowed (hold.max_channels)", n, p.opts.Hold.MaxChannels)
+	if n := len(m.Channels); p.set().Hold.MaxChannels > 0 && n > p.set().Hold.MaxChannels {
+		problem(ctx, fasthttp.StatusBadRequest, "this request names %d channels; at most %d are allowed (hold.max_channels)", n, p.set().Hold.MaxChannels)
 		return
 	}
 	q := p.query(m.Channels, &r)
@@ -80,7 +80,7 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 
 // query is the hub's form of a poll.
 func (p *Proxy) query(names []string, r *poll.Request) channels.Query {
-	q := channels.Query{Channels: names, Accepts: channels.Native, MaxMessages: r.Limit, MaxBytes: p.opts.Hold.MaxAnswer}
+	q := channels.Query{Channels: names, Accepts: channels.Native, MaxMessages: r.Limit, MaxBytes: p.set().Hold.MaxAnswer}
 	switch {
 	case r.Raw:
 		q.MaxMessages = 1

@@ -35,12 +35,12 @@ func retryProblem(ctx *fasthttp.RequestCtx, status int, after time.Duration, for
 
 // page puts the operator's own page in the place of a problem, if there is one.
 func (p *Proxy) page(ctx *fasthttp.RequestCtx) {
-	page, ok := p.opts.ErrorPages[ctx.Response.StatusCode()]
+	page, ok := p.set().ErrorPages[ctx.Response.StatusCode()]
 	if !ok {
 		return
 	}
-	if p.opts.PageStatus != 0 {
-		ctx.Response.SetStatusCode(p.opts.PageStatus)
+	if p.set().PageStatus != 0 {
+		ctx.Response.SetStatusCode(p.set().PageStatus)
 	}
 	ctx.Response.Header.SetContentType(page.Type)
 	ctx.Response.SetBodyString(page.Body)

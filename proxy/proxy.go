@@ -12,29 +12,24 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"cometproxy/backend"
 	"cometproxy/channels"
-	"cometproxy/grip"
 	"cometproxy/park"
-	"cometproxy/proxy/poll"
-	"cometproxy/proxy/route"
 	"cometproxy/proxy/spool"
 )
 
 // A Proxy is a running reverse proxy. Its states, each reached once and in this
 // order: new, serving, draining, stopped.
 type Proxy struct {
+	now       atomic.Pointer[settings]
+	reloading sync.Mutex // held by Reload
+
 	// Static after New.
-	opts     Options
 	log      *zap.Logger
-	routes   *route.Table
-	limits   poll.Limits
 	hub      *channels.Hub
 	lot      park.Lot
-	public   *fasthttp.Server
 	internal *fasthttp.Server
-	auth     guard
-	signer   *grip.Signer       // nil: requests are not signed
-	access   *accessLog         // nil: none
+	access   accessLog
 	faults   func(where string) // tests make it panic; nil otherwise
 
 	state     atomic.Int32
@@ -54,6 +49,8 @@ type Proxy struct {
 	accept []net.Listener // guarded by mu: public ones, closed when draining begins
 	inner  []net.Listener // guarded by mu: internal ones, closed last
 
+	retired []*backend.Backend // guarded by mu: not in the settings any more, and perhaps busy
+
 	// Of the public side, and of what apps ask for.
 	refused, evicted, acceptFailed, parkedFull, answersFull notice
 	crowdFull, connsCrowded, spoolFailed                    notice
@@ -70,36 +67,30 @@ const (
 
 // New makes a proxy. The error names everything that is wrong with the options.
 func New(o Options) (*Proxy, error) {
-	o = o.resolved()
-	p := &Proxy{opts: o, log: o.Log, stop: make(chan struct{})}
-	var err error
-	if p.routes, err = o.table(); err != nil {
+	p := &Proxy{log: o.Log, stop: make(chan struct{})}
+	if p.log == nil {
+		p.log = zap.NewNop()
+	}
+	s, err := p.settle(o)
+	if err != nil {
 		return nil, err
 	}
-	if len(o.GRIP.SigKey) > 0 && o.GRIP.SigIss != "" {
-		if p.signer, err = grip.NewSigner(o.GRIP.SigKey, o.GRIP.SigIss); err != nil {
-			return nil, err
-		}
-	}
-	p.access = newAccessLog(o.Access)
+	p.now.Store(s)
+	o = s.Options
+	p.initNotices()
 	if o.Spool > 0 {
 		p.spool = spool.New(o.SpoolDir, o.Spool, max(o.Spool/64, 1<<20))
 	}
-	p.crowds.Max = o.MaxParkedPerAddress
-	p.held.limit = o.GRIP.HeldBytes
-	p.limits = poll.Limits{Default: o.Hold.Timeout, Max: o.Hold.MaxTimeout}
-	p.auth.init(o.Internal)
 	o.History.Receiver = p
 	p.hub = channels.New(o.History)
-	p.lot = o.NewLot(park.Options{Event: p.event, MaxConns: o.MaxConns, Refusal: refusal(fasthttp.StatusServiceUnavailable, "the server holds as many connections as it can; try again later"),
-		MaxPerAddress: o.MaxConnsPerAddress, Exempt: o.Forward.trusts,
+	p.lot = o.NewLot(park.Options{Event: p.event,
+		Refusal:           refusal(fasthttp.StatusServiceUnavailable, "the server holds as many connections as it can; try again later"),
 		RefusalPerAddress: refusal(fasthttp.StatusTooManyRequests, "this address has as many connections as allowed; close others first")})
-	p.public = p.newPublicServer()
+	p.apply(s)
 	p.internal = p.newInternalServer()
 	p.releaser.proxy = p
 	p.releaser.start(releaseWorkers())
 	p.sweeper.Go(p.sweep)
-	p.initNotices()
 	return p, nil
 }
 
@@ -129,7 +120,7 @@ func (p *Proxy) Serve(public, internal []net.Listener) {
 		}
 		return
 	}
-	for _, b := range p.opts.Backends {
+	for _, b := range p.set().Backends {
 		b.Start()
 	}
 	p.accept, p.inner = append(p.accept, public...), append(p.inner, internal...)
@@ -177,7 +168,7 @@ func (p *Proxy) Drain() {
 // if that is sooner, and ends everything. It reports how many requests it cut off.
 func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	p.Drain()
-	grace := time.NewTimer(p.opts.Grace)
+	grace := time.NewTimer(p.set().Grace)
 	defer grace.Stop()
 	late := 0 // requests that had their time
 	select {
@@ -230,7 +221,7 @@ func (p *Proxy) awaitWrites(late int64, hurry <-chan struct{}) {
 }
 
 func (p *Proxy) abortBackends() {
-	for _, b := range p.opts.Backends {
+	for _, b := range p.backends() {
 		b.Abort()
 	}
 }
@@ -258,6 +249,7 @@ func (p *Proxy) sweep() {
 		select {
 		case <-tick.C:
 			p.hub.Sweep()
+			p.dropRetired()
 			st := p.lot.Stats()
 			memory.look(st.Idle + st.Active + st.Parked)
 		case <-p.stop:
@@ -270,7 +262,7 @@ func (p *Proxy) sweep() {
 // the books of the answers that are kept.
 func (p *Proxy) Check() error {
 	errs := []error{p.hub.Check(), p.lot.Check(), p.held.check(), p.crowds.Check()}
-	for _, b := range p.opts.Backends {
+	for _, b := range p.backends() {
 		errs = append(errs, b.Check())
 	}
 	return errors.Join(errs...)

@@ -23,15 +23,15 @@ const (
 
 // newPublicServer makes the HTTP server that works on one request of a client
 // connection at a time; between them the connection is the lot's.
-func (p *Proxy) newPublicServer() *fasthttp.Server {
+func (p *Proxy) newPublicServer(s *settings) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                       p.handlePublic,
 		HeaderReceived:                expectation,
 		ErrorHandler:                  p.badPublic,
 		Logger:                        quiet{p.log},
-		ReadBufferSize:                p.opts.MaxHead,
-		ReadTimeout:                   p.opts.HeadTimeout,
-		WriteTimeout:                  p.opts.SendTimeout,
+		ReadBufferSize:                s.MaxHead,
+		ReadTimeout:                   s.HeadTimeout,
+		WriteTimeout:                  s.SendTimeout,
 		IdleTimeout:                   linger,
 		Concurrency:                   1 << 24,     // the lot limits connections; this would close them with a 503 of its own
 		MaxRequestBodySize:            math.MaxInt, // bodies are streamed
@@ -41,7 +41,7 @@ func (p *Proxy) newPublicServer() *fasthttp.Server {
 		NoDefaultServerHeader:         true,
 		NoDefaultContentType:          true,
 		SecureErrorLogMessage:         true, // an error does not quote the client's bytes
-		NoDefaultDate:                 p.opts.NoDate,
+		NoDefaultDate:                 s.NoDate,
 	}
 }
 
@@ -92,7 +92,7 @@ func (p *Proxy) event(ev park.Event) {
 }
 
 func (p *Proxy) serve(conn park.Conn) {
-	err := p.public.ServeConn(conn)
+	err := p.set().public.ServeConn(conn)
 	if err == nil {
 		return
 	}
@@ -132,20 +132,20 @@ func (p *Proxy) handlePublic(ctx *fasthttp.RequestCtx) {
 }
 
 func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
-	if why := strict(&ctx.Request.Header, p.opts.MaxLines); why != "" {
+	if why := strict(&ctx.Request.Header, p.set().MaxLines); why != "" {
 		p.ambiguous(ctx, why)
 		return
 	}
-	if n := len(ctx.Request.Header.RequestURI()); n > p.opts.MaxTarget {
-		problem(ctx, fasthttp.StatusRequestURITooLong, "the request's target has %d bytes; %d are allowed (limits.target_bytes)", n, p.opts.MaxTarget)
+	if n := len(ctx.Request.Header.RequestURI()); n > p.set().MaxTarget {
+		problem(ctx, fasthttp.StatusRequestURITooLong, "the request's target has %d bytes; %d are allowed (limits.target_bytes)", n, p.set().MaxTarget)
 		p.refuse(ctx)
 		return
 	}
-	if p.opts.RedirectToHTTPS && !p.secure(ctx) {
+	if p.set().RedirectToHTTPS && !p.secure(ctx) {
 		toHTTPS.write(p, ctx)
 		return
 	}
-	m, err := p.routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
+	m, err := p.set().routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
 	if err != nil {
 		p.unroutable(ctx, err)
 		return
@@ -168,7 +168,7 @@ var toHTTPS = fixedAnswer{status: fasthttp.StatusPermanentRedirect, redirect: "h
 // secure reports that the client speaks https, to this proxy or, as it says, to a
 // trusted one in front.
 func (p *Proxy) secure(ctx *fasthttp.RequestCtx) bool {
-	return ctx.IsTLS() || p.opts.Forward.trusts(clientIP(ctx.RemoteAddr())) && equalFold(header(&ctx.Request.Header, "X-Forwarded-Proto"), "https")
+	return ctx.IsTLS() || p.set().Forward.trusts(clientIP(ctx.RemoteAddr())) && equalFold(header(&ctx.Request.Header, "X-Forwarded-Proto"), "https")
 }
 
 func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
@@ -214,9 +214,9 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	var netErr net.Error
 	switch {
 	case errors.As(err, &small):
-		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's head is larger than %d bytes; send fewer or shorter headers and cookies (limits.header_bytes)", p.opts.MaxHead)
+		problem(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "the request's head is larger than %d bytes; send fewer or shorter headers and cookies (limits.header_bytes)", p.set().MaxHead)
 	case errors.As(err, &netErr) && netErr.Timeout():
-		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", p.opts.HeadTimeout)
+		problem(ctx, fasthttp.StatusRequestTimeout, "the request did not arrive within %s", p.set().HeadTimeout)
 	default:
 		problem(ctx, fasthttp.StatusBadRequest, "this is not a well-formed HTTP request: %s", complaint(err))
 	}

@@ -29,8 +29,8 @@ func (p *Proxy) publishOne(ctx *fasthttp.RequestCtx, channel string) {
 		return
 	}
 	body := ctx.Request.Body()
-	if len(body) > p.opts.Publish.MaxBytes {
-		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the message has %d bytes, at most %d are allowed (publish.max_bytes)", len(body), p.opts.Publish.MaxBytes)
+	if len(body) > p.set().Publish.MaxBytes {
+		problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the message has %d bytes, at most %d are allowed (publish.max_bytes)", len(body), p.set().Publish.MaxBytes)
 		return
 	}
 	contentType := typeOf(ctx.Request.Header.ContentType())

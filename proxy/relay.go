@@ -67,7 +67,7 @@ func (r *relay) owner() *Proxy { return r.proxy }
 // server's reader is what the request's body comes from.
 func (r *relay) takeOver(conn park.Conn, buffered io.Reader) {
 	if !r.x.UploadFinished() {
-		conn.SetReadPace(r.proxy.opts.BodyTimeout)
+		conn.SetReadPace(r.proxy.set().BodyTimeout)
 		err := r.send(conn)
 		r.close() // stops the upload: nobody reads conn any more
 		r.report(err)
@@ -211,7 +211,7 @@ func (r *relay) piece(client net.Conn, buf *[relayBuffer]byte, n int) error {
 
 // write gives a client, or an app behind a tunnel, the time to take b.
 func (p *Proxy) write(c net.Conn, b []byte) error {
-	c.SetWriteDeadline(time.Now().Add(p.opts.SendTimeout))
+	c.SetWriteDeadline(time.Now().Add(p.set().SendTimeout))
 	_, err := c.Write(b)
 	return err
 }

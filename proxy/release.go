@@ -178,7 +178,7 @@ func (r *releaser) answerAll(rel *release, turn []*channels.Waiter) {
 	for _, w := range turn {
 		r.answer(w.Owner.(*hold), rel)
 	}
-	rel.answered(len(turn), r.proxy.opts.Observer)
+	rel.answered(len(turn), r.proxy.set().Observer)
 	r.pending.Add(-len(turn))
 }
 

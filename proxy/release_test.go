@@ -47,10 +47,13 @@ func (l *fakeLot) Answer(id park.ID, b []byte, end bool) {
 	}
 }
 
+func (l *fakeLot) Limit(park.Limits) {}
+
 // releasing makes a proxy without servers whose releaser is run by hand.
 func releasing() (*Proxy, *fakeLot) {
 	lot := &fakeLot{}
-	p := &Proxy{opts: Options{NoDate: true}.resolved(), log: zap.NewNop(), lot: lot}
+	p := &Proxy{log: zap.NewNop(), lot: lot}
+	p.now.Store(&settings{Options: Options{NoDate: true}.resolved()})
 	p.hub = channels.New(channels.Options{Receiver: p, Epoch: 1})
 	p.releaser.proxy = p
 	p.releaser.start(0)

@@ -27,7 +27,7 @@ func (p *Proxy) Stats() Stats {
 	s := Stats{Hub: p.hub.Stats(), Lot: p.lot.Stats(), GRIP: p.gripStats(), Spool: p.spool.Stats(),
 		Active: p.active.count(), Serving: p.state.Load() == stateServing,
 		Backends: make(map[string]backend.Stats), Refused: make(map[string]uint64)}
-	for name, b := range p.opts.Backends {
+	for name, b := range p.set().Backends {
 		s.Backends[name] = b.Stats()
 	}
 	for bound, n := range map[string]*notice{

@@ -36,7 +36,7 @@ func TestShutdownWithStuckApp(t *testing.T) {
 		if cut := s.shutdown(nil); cut != 2 {
 			t.Errorf("%d cut off", cut)
 		}
-		if took := time.Since(began); took > s.opts.Grace+5*time.Second {
+		if took := time.Since(began); took > s.set().Grace+5*time.Second {
 			t.Errorf("it took %s", took)
 		}
 		synctest.Wait()
