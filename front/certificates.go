@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -17,21 +18,37 @@ type Pair struct{ Cert, Key string }
 // Certificates are those that clients are shown. They are read again when their
 // files change.
 type Certificates struct {
-	pairs  []Pair                     // static
-	base   *tls.Config                // static: without certificates
-	now    atomic.Pointer[tls.Config] // base with certificates
-	loaded [][2][]byte                // what the files said; owned by New, then by Watch
+	now atomic.Pointer[tls.Config] // what handshakes use
+
+	mu     sync.Mutex  // guards the following
+	pairs  []Pair      // the files
+	base   *tls.Config // without certificates
+	loaded [][2][]byte // what the files said
 }
 
 // NewCertificates reads the files. minVersion is of package tls.
 func NewCertificates(pairs []Pair, minVersion uint16) (*Certificates, error) {
-	c := &Certificates{pairs: pairs, base: &tls.Config{MinVersion: minVersion, NextProtos: []string{"http/1.1"}}}
-	_, err := c.load()
-	return c, err
+	c := new(Certificates)
+	return c, c.Replace(pairs, minVersion)
+}
+
+// Replace uses other files from now on, if they are good.
+func (c *Certificates) Replace(pairs []Pair, minVersion uint16) error {
+	next := &Certificates{pairs: pairs, base: &tls.Config{MinVersion: minVersion, NextProtos: []string{"http/1.1"}}}
+	if _, err := next.load(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pairs, c.base, c.loaded = next.pairs, next.base, next.loaded
+	c.now.Store(next.now.Load())
+	return nil
 }
 
 // load reads the files, and puts what they say in use if it is good and new.
 func (c *Certificates) load() (changed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	texts := make([][2][]byte, len(c.pairs))
 	config := c.base.Clone()
 	for i, p := range c.pairs {
@@ -100,7 +117,7 @@ func (c *Certificates) Watch(every time.Duration, stop <-chan struct{}, told fun
 // that they ask for and what they can verify, else the first of all. Shaking hands
 // is left to the first Read.
 func (c *Certificates) Listener(ln net.Listener) net.Listener {
-	config := c.base.Clone()
+	config := &tls.Config{}
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.now.Load(), nil }
 	return tls.NewListener(ln, config)
 }

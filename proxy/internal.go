@@ -23,15 +23,17 @@ const MaxInternalConns = 512
 
 func (p *Proxy) newInternalServer() *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:                      p.handleInternal,
-		ErrorHandler:                 p.badInternal,
-		Logger:                       quiet{p.log},
-		ReadBufferSize:               internalHead,
-		ReadTimeout:                  30 * time.Second,
-		WriteTimeout:                 time.Minute,
-		IdleTimeout:                  time.Minute,
-		Concurrency:                  MaxInternalConns,
-		MaxRequestBodySize:           p.set().Publish.MaxRequest,
+		Handler:        p.handleInternal,
+		ErrorHandler:   p.badInternal,
+		Logger:         quiet{p.log},
+		ReadBufferSize: internalHead,
+		ReadTimeout:    30 * time.Second,
+		WriteTimeout:   time.Minute,
+		IdleTimeout:    time.Minute,
+		Concurrency:    MaxInternalConns,
+		HeaderReceived: func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
+			return fasthttp.RequestConfig{MaxRequestBodySize: p.set().Publish.MaxRequest}
+		},
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
@@ -71,6 +73,8 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 	case string(path) == "/publish" || string(path) == "/publish/":
 		p.publishItems(ctx)
 		p.set().Observer.Published(ctx.Response.StatusCode())
+	case string(path) == "/reload" && p.set().Internal.Reload != nil:
+		method(ctx, "POST", func() { p.reloadAsked(ctx) })
 	case string(path) == "/metrics" && p.set().Internal.Metrics != nil:
 		method(ctx, "GET", func() { p.set().Internal.Metrics(ctx) })
 	case bytes.HasPrefix(path, []byte("/debug/")):
@@ -78,6 +82,15 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 	default:
 		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path; the internal listener has /channels, /channels/{channel}, /channels/{channel}/messages, /publish/, /metrics and /health/ready")
 	}
+}
+
+// reloadAsked is POST /reload.
+func (p *Proxy) reloadAsked(ctx *fasthttp.RequestCtx) {
+	if err := p.set().Internal.Reload(); err != nil {
+		problem(ctx, fasthttp.StatusUnprocessableEntity, "%s", err)
+		return
+	}
+	writeJSON(ctx, map[string]string{"status": "reloaded"})
 }
 
 // method runs f if the request's method is the one, or HEAD for GET.

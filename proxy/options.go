@@ -165,6 +165,9 @@ type InternalOptions struct {
 	// Debug offers /debug/.
 	Debug bool
 
+	// Reload is what POST /reload does; its error is told. nil: there is none.
+	Reload func() error
+
 	// Metrics answers GET /metrics; nil: there are none.
 	Metrics func(*fasthttp.RequestCtx)
 }

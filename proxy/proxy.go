@@ -133,6 +133,17 @@ func (p *Proxy) Serve(public, internal []net.Listener) {
 	p.state.CompareAndSwap(stateNew, stateServing)
 }
 
+// Unserve closes listeners that Serve was given. Their connections stay.
+func (p *Proxy) Unserve(lns []net.Listener) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gone := func(ln net.Listener) bool { return slices.Contains(lns, ln) }
+	p.accept, p.inner = slices.DeleteFunc(p.accept, gone), slices.DeleteFunc(p.inner, gone)
+	for _, ln := range lns {
+		ln.Close()
+	}
+}
+
 func (p *Proxy) servePublic(ln net.Listener) {
 	if err := p.lot.Serve(ln); err != nil && !p.draining() {
 		p.log.Error("a public listener failed; no new client can connect there", zap.Stringer("address", ln.Addr()), zap.Error(err))

@@ -105,11 +105,11 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 	for i := range problems {
 		problems[i].File, problems[i].Line, problems[i].Key = "cometproxy demo", 0, flagFor.Replace(problems[i].Key)
 	}
-	log := openLog(c, problems, stderr)
+	log, level := openLog(c, problems, stderr)
 	if log == nil {
 		return exitFailed
 	}
-	s, err := start(c, log)
+	s, err := start(c, log, level, "")
 	if err != nil {
 		fmt.Fprintf(stderr, "cometproxy demo: %s\n", flagFor.Replace(err.Error()))
 		if errors.Is(err, syscall.EADDRINUSE) {

@@ -25,6 +25,13 @@ const publishTimeout = 30 * time.Second
 // maxReply bounds what is printed of an answer.
 const maxReply = 1 << 20
 
+// inside is the internal listener of a running cometproxy.
+type inside struct {
+	address string // host:port, http://host:port or unix:/path
+	token   string
+	source  string // where the address is from, for messages
+}
+
 // reachable picks the listen address to publish to, and turns "every address"
 // into this machine's own. It is empty if all have port 0.
 func reachable(listen []string) string {
@@ -83,23 +90,37 @@ func (p *publication) send(stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// post returns the body of the answer if it is a 200.
+// post publishes.
 func (p *publication) post() ([]byte, error) {
+	header := http.Header{"Content-Type": {p.contentType}, "User-Agent": {"cometproxy-publish"}}
+	if p.key != "" {
+		header.Set("Idempotency-Key", p.key)
+	}
+	reply, err := p.inside.post("/channels/"+url.PathEscape(p.channel), header, p.body)
+	if errors.Is(err, errLost) {
+		err = fmt.Errorf("%w; the message may have been published (-key makes it safe to repeat)", err)
+	}
+	return reply, err
+}
+
+// errLost: the answer did not come, and what was asked for may have happened.
+var errLost = errors.New("no answer")
+
+// post returns the body of the answer if it is a 200.
+func (p *inside) post(path string, header http.Header, body []byte) ([]byte, error) {
 	client, base, err := internalClient(p.address)
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequest(http.MethodPost, base+"/channels/"+url.PathEscape(p.channel), bytes.NewReader(p.body))
+	request, err := http.NewRequest(http.MethodPost, base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Content-Type", p.contentType)
-	request.Header.Set("User-Agent", "cometproxy-publish")
+	if header != nil {
+		request.Header = header
+	}
 	if p.token != "" {
 		request.Header.Set("Authorization", "Bearer "+p.token)
-	}
-	if p.key != "" {
-		request.Header.Set("Idempotency-Key", p.key)
 	}
 	response, err := client.Do(request)
 	if err != nil {
@@ -108,7 +129,7 @@ func (p *publication) post() ([]byte, error) {
 	defer response.Body.Close()
 	reply, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
 	if err != nil {
-		return nil, fmt.Errorf("the answer of %s broke off: %w; the message may have been published", p.address, err)
+		return nil, fmt.Errorf("%w: that of %s broke off: %w", errLost, p.address, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, p.refused(response, reply)
@@ -117,7 +138,7 @@ func (p *publication) post() ([]byte, error) {
 }
 
 // explain puts an error of the connection in plain words.
-func (p *publication) explain(err error) error {
+func (p *inside) explain(err error) error {
 	var urlError *url.Error
 	if errors.As(err, &urlError) {
 		err = urlError.Err
@@ -129,7 +150,7 @@ func (p *publication) explain(err error) error {
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%s: permission denied; the socket is open to its owner and group only", p.address)
 	case os.IsTimeout(err):
-		return fmt.Errorf("%s did not answer within %s; the message may have been published (-key makes it safe to repeat)", p.address, publishTimeout)
+		return fmt.Errorf("%w: %s was silent for %s", errLost, p.address, publishTimeout)
 	case errors.As(err, &dns):
 		return fmt.Errorf("%s: there is no host %q (%s)", p.address, dns.Name, p.source)
 	}
@@ -137,7 +158,7 @@ func (p *publication) explain(err error) error {
 }
 
 // refused puts an answer other than 200 in plain words.
-func (p *publication) refused(response *http.Response, reply []byte) error {
+func (p *inside) refused(response *http.Response, reply []byte) error {
 	var problem struct{ Title, Detail string }
 	detail := strings.TrimSpace(string(reply))
 	if json.Unmarshal(reply, &problem) == nil && problem.Title+problem.Detail != "" {
@@ -145,8 +166,8 @@ func (p *publication) refused(response *http.Response, reply []byte) error {
 			detail = problem.Title
 		}
 	}
-	if len(detail) > 500 {
-		detail = detail[:500] + "..."
+	if len(detail) > 4000 {
+		detail = detail[:4000] + "..."
 	}
 	text := fmt.Sprintf("%s answered %s", p.address, response.Status)
 	if detail != "" {

@@ -29,6 +29,7 @@ var commands = []command{
 	{"serve", "run with a configuration", runServe},
 	{"demo", "run with a built-in demo app", runDemo},
 	{"check", "read a configuration strictly and name every problem", runCheck},
+	{"reload", "have a running cometproxy read its configuration again", runReload},
 	{"publish", "publish one message through the internal listener", runPublish},
 	{"version", "print the version", runVersion},
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // options turns the configuration's words, in which 0 means off, into the
-// packages', in which negative does.
-func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
+// packages', in which negative does. Backends that are made already are used again.
+func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend.Backend) (proxy.Options, error) {
 	o := proxy.Options{
 		NewLot: parkers[c.Public.Parker],
 		History: channels.Options{
@@ -79,11 +79,15 @@ func options(c *config.Config, r room, log *zap.Logger) (proxy.Options, error) {
 		o.ErrorPages[status] = proxy.Page(page)
 	}
 	for _, b := range c.Backends {
-		made, err := backend.New(backendOptions(b, log))
+		if old := made[b.Name]; old != nil {
+			o.Backends[b.Name] = old
+			continue
+		}
+		fresh, err := backend.New(backendOptions(b, log))
 		if err != nil {
 			return o, err
 		}
-		o.Backends[b.Name] = made
+		o.Backends[b.Name] = fresh
 	}
 	for _, route := range c.Routes {
 		o.Routes = append(o.Routes, routeOptions(route))

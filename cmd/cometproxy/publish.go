@@ -34,9 +34,7 @@ Examples:
 
 // A publication is what the command line asks to publish, and where.
 type publication struct {
-	address     string // host:port, http://host:port or unix:/path
-	token       string
-	source      string // where the address is from, for messages
+	inside
 	channel     string
 	body        []byte
 	contentType string
@@ -110,7 +108,7 @@ func badHeader(value string) string {
 
 // locate finds the internal listener and its token. A named configuration must
 // be readable; the default one may be absent, then the defaults hold.
-func (p *publication) locate(file, address string) string {
+func (p *inside) locate(file, address string) string {
 	c := config.Default()
 	p.source = "-config FILE names a configuration"
 	_, err := os.Stat(defaultConfig)

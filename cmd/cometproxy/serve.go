@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
 	"cometproxy/admin"
+	"cometproxy/backend"
 	"cometproxy/cmd/cometproxy/internal/config"
 	"cometproxy/cmd/cometproxy/internal/logging"
 	"cometproxy/proxy"
@@ -41,11 +43,11 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, "serve", "unexpected %q", flags.Arg(0))
 	}
 	c, problems := config.Load(*file)
-	log := openLog(c, problems, stderr)
+	log, level := openLog(c, problems, stderr)
 	if log == nil {
 		return exitFailed
 	}
-	s, err := start(c, log)
+	s, err := start(c, log, level, *file)
 	if err != nil {
 		log.Error("cometproxy cannot start", zap.Error(err))
 		return exitFailed
@@ -55,36 +57,43 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 
 // openLog makes the log that a configuration asks for and puts the configuration's
 // warnings into it. Without a configuration it prints why there is none.
-func openLog(c *config.Config, problems config.Problems, stderr io.Writer) *zap.Logger {
+func openLog(c *config.Config, problems config.Problems, stderr io.Writer) (*zap.Logger, zap.AtomicLevel) {
 	if c == nil {
 		fmt.Fprint(stderr, problems.Errors())
-		return nil
+		return nil, zap.AtomicLevel{}
 	}
-	log, _, err := logging.New(c.Log.Level, c.Log.Format, os.Stderr)
+	log, level, err := logging.New(c.Log.Level, c.Log.Format, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
-		return nil
+		return nil, level
 	}
 	for _, w := range problems.Warnings() {
 		log.Warn(w.String())
 	}
-	return log
+	return log, level
 }
 
 // A server is a running proxy with its listeners.
 type server struct {
+	file    string // the configuration's; empty: it cannot be reloaded
 	proxy   *proxy.Proxy
 	log     *zap.Logger
-	flush   func() // writes what is left of the access log
-	config  *config.Config
+	level   zap.AtomicLevel // of log
+	metrics *admin.Metrics
 	signals chan os.Signal
+
+	mu       sync.Mutex                  // held by a reload
+	config   *config.Config              // guarded by mu, like the following
+	backends map[string]*backend.Backend // of config
+	doors    doors
+	flush    func() // writes what is left of the access log
 }
 
-// start brings a configuration to life: the internal listeners first, so that
-// whoever sees the public ones can publish.
-func start(c *config.Config, log *zap.Logger) (*server, error) {
+// start brings a configuration to life.
+func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string) (*server, error) {
+	s := &server{file: file, log: log, level: level, config: c, doors: doors{log: log}}
 	room := roomFor(c, fileLimit())
-	o, err := options(c, room, log)
+	o, err := options(c, room, log, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -92,44 +101,40 @@ func start(c *config.Config, log *zap.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	metrics := admin.NewMetrics(buildVersion(), slices.Collect(maps.Keys(o.Backends)))
-	o.Observer, o.Internal.Metrics = metrics, metrics.Write
+	s.flush, s.backends = flush, o.Backends
+	s.metrics = admin.NewMetrics(buildVersion(), slices.Collect(maps.Keys(o.Backends)))
+	o.Observer, o.Internal.Metrics = s.metrics, s.metrics.Write
+	o.Internal.Reload = s.reload
 	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
-	internal, err := listen(c.Internal.Listen, `"127.0.0.1:%s"`)
+	all, opened, err := s.doors.plan(c)
 	if err != nil {
-		return nil, fmt.Errorf("internal.listen: %w", err)
-	}
-	public, certificates, err := listenPublic(&c.Public, c.Certificates, log)
-	if err != nil {
-		closeAll(internal)
 		return nil, err
 	}
-	p, err := proxy.New(o)
-	if err != nil {
-		closeAll(append(public, internal...))
+	if s.proxy, err = proxy.New(o); err != nil {
+		closeDoors(opened)
 		return nil, err
 	}
-	metrics.Watch(p.Stats)
-	signals := make(chan os.Signal, 2) // before there is a client that could be cut off
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	p.Serve(public, internal)
-	if certificates != nil {
-		go watchCertificates(certificates, log)
-	}
+	s.doors.open = all
+	s.metrics.Watch(s.proxy.Stats)
+	s.signals = make(chan os.Signal, 2) // before there is a client that could be cut off
+	signal.Notify(s.signals, syscall.SIGTERM, os.Interrupt)
+	s.reloadBySignal()
+	public, internal := served(all)
+	s.proxy.Serve(public, internal)
 	log.Info("cometproxy is up", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),
 		zap.Int("clients_at_most", room.connections), zap.Int("open_files_limit", room.files),
 		zap.Int("files_kept_for_backends_and_publishing", room.reserve))
 	for _, w := range room.warnings {
 		log.Warn(w)
 	}
-	return &server{p, log, flush, c, signals}, nil
+	return s, nil
 }
 
 // untilSignal runs until SIGTERM or SIGINT, and ends in order.
 func (s *server) untilSignal() int {
 	first := <-s.signals
 	s.log.Info("ending: parked polls are answered now, active requests may finish; a second signal ends at once",
-		zap.Stringer("signal", first), zap.Duration("grace", s.config.Shutdown.Grace))
+		zap.Stringer("signal", first), zap.Duration("grace", s.grace()))
 	hurry := make(chan struct{})
 	go func() {
 		<-s.signals
@@ -138,6 +143,8 @@ func (s *server) untilSignal() int {
 		os.Exit(exitFailed) // whatever Shutdown still waits for
 	}()
 	cut := s.proxy.Shutdown(hurry)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.flush()
 	select {
 	case <-hurry:
@@ -149,22 +156,15 @@ func (s *server) untilSignal() int {
 	return exitOK
 }
 
-// listen opens listeners, all or none. To whom an address is not this machine's,
-// elsewhere recommends another, given the port.
-func listen(list []string, elsewhere string) (lns []net.Listener, err error) {
-	for _, address := range list {
-		ln, err := listenOne(address)
-		if errors.Is(err, syscall.EADDRNOTAVAIL) {
-			host, port, _ := net.SplitHostPort(address)
-			err = fmt.Errorf("this machine has no address %s; choose one of its own, or %s", host, fmt.Sprintf(elsewhere, port))
-		}
-		if err != nil {
-			closeAll(lns)
-			return nil, err
-		}
-		lns = append(lns, ln)
+// listen opens a listener. To whom its address is not this machine's, elsewhere
+// recommends another, given the port.
+func listen(address, elsewhere string) (net.Listener, error) {
+	ln, err := listenOne(address)
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		host, port, _ := net.SplitHostPort(address)
+		err = fmt.Errorf("this machine has no address %s; choose one of its own, or %s", host, fmt.Sprintf(elsewhere, port))
 	}
-	return lns, nil
+	return ln, err
 }
 
 func listenOne(address string) (net.Listener, error) {
@@ -207,12 +207,6 @@ func removeStale(path string) {
 		return
 	}
 	os.Remove(path)
-}
-
-func closeAll(lns []net.Listener) {
-	for _, ln := range lns {
-		ln.Close()
-	}
 }
 
 func addresses(lns []net.Listener) []string {
