@@ -29,6 +29,7 @@ type Server struct {
 	ClientsStay bool
 
 	t      testing.TB
+	file   string // the configuration's
 	cmd    *exec.Cmd
 	log    *logLines
 	http   *http.Client
@@ -111,7 +112,7 @@ func launch(t testing.TB, toml string, files int) *Server {
 	if files > 0 {
 		command = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, files), "sh"}, command...)
 	}
-	s := &Server{t: t, cmd: exec.Command(command[0], command[1:]...), exited: make(chan struct{}), log: newLogLines()}
+	s := &Server{t: t, file: file, cmd: exec.Command(command[0], command[1:]...), exited: make(chan struct{}), log: newLogLines()}
 	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
 	s.http = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, DisableCompression: true,
@@ -155,17 +156,42 @@ func (s *Server) awaitReady() error {
 	return errors.New("cometproxy is not ready after 20 seconds")
 }
 
-func (s *Server) findAddresses() bool {
+const reloaded, notReloaded = "the configuration was reloaded", "the configuration was not reloaded"
+
+// findAddresses takes the newest that the log tells.
+func (s *Server) findAddresses() (found bool) {
 	for _, line := range s.log.all() {
 		var up struct {
 			Msg              string
 			Public, Internal []string
 		}
-		if json.Unmarshal([]byte(line), &up) == nil && up.Msg == "cometproxy is up" {
-			s.Public, s.Internal = up.Public, up.Internal
-			return true
+		if json.Unmarshal([]byte(line), &up) == nil && (up.Msg == "cometproxy is up" || up.Msg == reloaded) {
+			s.Public, s.Internal, found = up.Public, up.Internal, true
 		}
 	}
+	return found
+}
+
+// Reload writes another configuration, completed as by Config, has the process read
+// it, and reports whether that took it.
+func (s *Server) Reload(toml string) (taken bool) {
+	s.t.Helper()
+	if err := os.WriteFile(s.file, []byte(Config(toml)), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	before, refused := s.LogCount(reloaded), s.LogCount(notReloaded)
+	s.Signal(syscall.SIGHUP)
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if s.LogCount(reloaded) > before {
+			s.findAddresses()
+			return true
+		}
+		if s.LogCount(notReloaded) > refused {
+			time.Sleep(20 * time.Millisecond) // what is wrong follows
+			return false
+		}
+	}
+	s.t.Fatalf("nothing was reloaded:\n%s", s.Log())
 	return false
 }
 
