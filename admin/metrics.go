@@ -3,6 +3,7 @@ package admin
 import (
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ type Metrics struct {
 	published *prometheus.CounterVec   // by code
 	asked     *prometheus.CounterVec   // by backend and code
 	took      *prometheus.HistogramVec // by backend
+	byKey     sync.Map                 // askedKey -> *askedFigures
 }
 
 var _ proxy.Observer = (*Metrics)(nil)
@@ -76,12 +78,31 @@ func (m *Metrics) Published(status int) {
 }
 
 func (m *Metrics) Asked(backend string, status int, reason string, took time.Duration) {
-	code := reason
-	if status != 0 {
-		code = strconv.Itoa(status)
+	key := askedKey{backend, status, reason}
+	found, ok := m.byKey.Load(key)
+	if !ok {
+		code := reason
+		if status != 0 {
+			code = strconv.Itoa(status)
+		}
+		found, _ = m.byKey.LoadOrStore(key, &askedFigures{m.asked.WithLabelValues(backend, code), m.took.WithLabelValues(backend)})
 	}
-	m.asked.WithLabelValues(backend, code).Inc()
-	m.took.WithLabelValues(backend).Observe(took.Seconds())
+	figures := found.(*askedFigures)
+	figures.count.Inc()
+	figures.took.Observe(took.Seconds())
+}
+
+// askedFigures are those of one kind of answer of a backend, found by askedKey: to
+// find them by their labels takes longer than to count, and each request does.
+type askedFigures struct {
+	count prometheus.Counter
+	took  prometheus.Observer
+}
+
+type askedKey struct {
+	backend string
+	status  int
+	reason  string
 }
 
 // Watch adds what stats say, which is asked at each scrape.

@@ -34,10 +34,7 @@ func (x *Exchange) connect(lost *conn, err error) (*conn, error) {
 			return nil, last
 		}
 		if stale == nil && x.req.Upgrade == "" {
-			if c := b.takeIdle(t); c != nil {
-				b.mu.Lock()
-				b.reused++
-				b.mu.Unlock()
+			if c := b.takeIdle(t, x.req.repeatable()); c != nil {
 				return c, nil
 			}
 		}

@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
+// trusted is how long a connection is taken to be alive after its last exchange by
+// requests that may be repeated: looking takes a call of the system, and one that
+// has ended in so short a time costs them the second attempt, no more.
+const trusted = 5 * time.Millisecond
+
 // takeIdle returns the connection to t used last that is still alive, or nil.
-func (b *Backend) takeIdle(t *target) *conn {
+func (b *Backend) takeIdle(t *target, repeatable bool) *conn {
 	for {
 		b.mu.Lock()
 		n := len(t.idle)
@@ -22,11 +27,16 @@ func (b *Backend) takeIdle(t *target) *conn {
 			b.stopSweepLocked()
 		}
 		c.state = connActive
+		since := c.idleSince
+		b.reused++
 		b.mu.Unlock()
-		if !c.stale() {
+		if repeatable && time.Since(since) < trusted || !c.stale() {
 			return c
 		}
 		b.discard(c)
+		b.mu.Lock()
+		b.reused--
+		b.mu.Unlock()
 	}
 }
 
