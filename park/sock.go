@@ -92,7 +92,12 @@ func (s *sock) tryRead(p []byte) (int, retry, error) {
 	if s.readBy != 0 && s.now() >= s.readBy {
 		return 0, retry{}, os.ErrDeadlineExceeded
 	}
-	n, again, err := readFD(int(e.fd), p)
+	var n int
+	var err error
+	again := !e.readable && !e.hup && !e.broken // nothing was told since the socket was empty
+	if !again {
+		n, again, err = readFD(int(e.fd), p)
+	}
 	switch {
 	case again:
 		e.readable = false
