@@ -27,6 +27,7 @@ type Change struct {
 	Out     bool
 	For     time.Duration // how long it is out; 0: until its checks succeed
 	Err     error         // why it is out
+	Only    bool          // there is no other, so it is used all the same
 }
 
 const (
@@ -94,6 +95,7 @@ func (b *Backend) noteSuccess(t *target) {
 }
 
 func (b *Backend) tell(c Change) {
+	c.Only = len(b.targets) == 1
 	if b.opt.OnChange != nil {
 		b.opt.OnChange(c)
 	}

@@ -225,6 +225,9 @@ func TestTOML(t *testing.T) {
 			dir := t.TempDir()
 			if strings.Contains(text, "[[certificate]]") {
 				certificate(t, dir)
+				if err := os.WriteFile(filepath.Join(dir, "502.html"), []byte("soon"), 0o600); err != nil {
+					t.Fatal(err)
+				}
 				text = strings.ReplaceAll(text, "/etc/cometproxy", dir)
 			}
 			file := filepath.Join(dir, "cometproxy.toml")

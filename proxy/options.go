@@ -60,6 +60,7 @@ type Options struct {
 
 	// RedirectToHTTPS sends whoever comes by plain HTTP to https.
 	RedirectToHTTPS bool
+	HTTPSPort       int // takes the place of a port in the Host of who is redirected to https; 0: none does
 
 	// Spool bounds what is kept on disk of answers that their clients are slow to
 	// take, all together; of one it is a 64th. Default 1 GiB, negative: nothing is
@@ -290,6 +291,7 @@ type target struct {
 
 	methods     []string // nil: all
 	maxBody     int64    // 0: no bound
+	bodyBound   string   // the key that says so
 	stripPrefix string
 	request     edit
 	answer      edit
@@ -297,7 +299,7 @@ type target struct {
 
 func newTarget(r *Route, backends map[string]*backend.Backend) *target {
 	t := &target{backend: backends[r.Backend], name: r.Backend, grip: !r.NoGRIP, fromAnswer: r.FromAnswer,
-		methods: r.Methods, maxBody: r.MaxBody, stripPrefix: r.StripPrefix,
+		methods: r.Methods, maxBody: r.MaxBody, bodyBound: "max_body", stripPrefix: r.StripPrefix,
 		request: newEdit(r.RequestHeaders), answer: newEdit(r.AnswerHeaders)}
 	if r.CORS != nil {
 		t.cors = newCORS(r.CORS)
@@ -324,7 +326,7 @@ func (o *Options) table() (*route.Table, error) {
 	for _, r := range o.Routes {
 		t, backend := newTarget(&r, o.Backends), r.Backend
 		if t.maxBody == 0 {
-			t.maxBody = o.MaxBody
+			t.maxBody, t.bodyBound = o.MaxBody, "limits.body_bytes"
 		}
 		if r.answers() {
 			backend = nobody

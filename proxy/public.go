@@ -204,6 +204,7 @@ func (p *Proxy) ambiguous(ctx *fasthttp.RequestCtx, why string) {
 func (p *Proxy) badPublic(ctx *fasthttp.RequestCtx, err error) {
 	p.badRequest(ctx, err)
 	if v := p.access.visit(p, ctx); v != nil {
+		v.method, v.target, v.host = "", "", "" // nobody knows
 		v.end(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), zap.String("broken", complaint(err)))
 	}
 }
@@ -226,6 +227,16 @@ func (p *Proxy) badRequest(ctx *fasthttp.RequestCtx, err error) {
 // complaint is what the HTTP server's error says about a request, less what is
 // about the server.
 func complaint(err error) string {
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		return "the head is too large (limits.header_bytes)"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "the client was too slow (limits.header_timeout)"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return "the client hung up within its request"
+	}
 	s, _, _ := strings.Cut(err.Error(), ": buffer size=")
 	s = strings.TrimPrefix(s, "error when reading request headers: ")
 	return shorten(strings.TrimPrefix(s, "fasthttp: "))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -59,7 +60,7 @@ func (t *target) refuses(p *Proxy, ctx *fasthttp.RequestCtx) bool {
 var errBodyTooLarge = errors.New("the request's body is larger than allowed")
 
 func (t *target) tooLarge(ctx *fasthttp.RequestCtx) {
-	problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the request's body is larger than %d bytes, the most that is allowed here (max_body)", t.maxBody)
+	problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the request's body is larger than %d bytes, the most that is allowed here (%s)", t.maxBody, t.bodyBound)
 }
 
 // stripped is the target without the route's prefix, which the app does not know
@@ -102,8 +103,10 @@ func (f *fixedAnswer) write(p *Proxy, ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	ctx.Response.SetStatusCode(f.status)
 	switch {
+	case f.redirect == "https" && p.secure(ctx):
+		problem(ctx, fasthttp.StatusNotFound, "this route only redirects to https, which this request came by")
 	case f.redirect != "":
-		to, ok := f.location(ctx)
+		to, ok := f.location(ctx, p.set().HTTPSPort)
 		if !ok {
 			problem(ctx, fasthttp.StatusBadRequest, "this request has no Host that could be redirected to https")
 			break
@@ -121,7 +124,11 @@ func (f *fixedAnswer) write(p *Proxy, ctx *fasthttp.RequestCtx) {
 
 // location is where a request is redirected to: the same host and target by
 // https, or another place and the same target.
-func (f *fixedAnswer) location(ctx *fasthttp.RequestCtx) (to []byte, ok bool) {
+//
+// A host without a port is reached at the usual ones, whatever happens on the way to
+// this proxy. One with a port is reached as it listens: so the port becomes port, if
+// that is not 0.
+func (f *fixedAnswer) location(ctx *fasthttp.RequestCtx, port int) (to []byte, ok bool) {
 	host, target := originForm(ctx.Request.Header.RequestURI())
 	if host == nil {
 		host = ctx.Request.Header.Host()
@@ -130,7 +137,10 @@ func (f *fixedAnswer) location(ctx *fasthttp.RequestCtx) (to []byte, ok bool) {
 		return append([]byte(f.redirect), target...), true
 	}
 	if i := bytes.LastIndexByte(host, ':'); i > bytes.LastIndexByte(host, ']') {
-		host = host[:i] // the port is that of http
+		host = host[:i:i] // the port is that of http
+		if port != 0 && port != 443 {
+			host = strconv.AppendInt(append(host, ':'), int64(port), 10)
+		}
 	}
 	if len(host) == 0 {
 		return nil, false

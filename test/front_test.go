@@ -137,12 +137,19 @@ func TestRedirectToHTTPS(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	a.issue("a.example")
-	s, b := startApp(t, fmt.Sprintf("[public]\nlisten = [\"127.0.0.1:0\"]\ntls_listen = [\"127.0.0.1:0\"]\nredirect_to_https = true\n%s[[certificate]]\ncert = %q\nkey = %q\n",
-		eventsRoute, a.file("a.example.pem"), a.file("a.example.key")), echoClient)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	ln.Close()
+	s, b := startApp(t, fmt.Sprintf("[public]\nlisten = [\"127.0.0.1:0\"]\ntls_listen = [%q]\nredirect_to_https = true\n%s[[certificate]]\ncert = %q\nkey = %q\n",
+		address, eventsRoute, a.file("a.example.pem"), a.file("a.example.key")), echoClient)
 	c := s.Client(t)
-	for target, host := range map[string]string{"/a?b=c": "www.example.com", "/events/1": "www.example.com:8080"} {
-		c.Send("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
-		if got := c.Want(t, 308); got.Header.Get("Location") != "https://www.example.com"+target {
+	for host, want := range map[string]string{"www.example.com": "www.example.com", "www.example.com:8080": "www.example.com:" + port, "[::1]:80": "[::1]:" + port, "[::1]": "[::1]"} {
+		c.Send("GET /events/1?b=c HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+		if got := c.Want(t, 308); got.Header.Get("Location") != "https://"+want+"/events/1?b=c" {
 			t.Errorf("%v", got.Header)
 		}
 	}

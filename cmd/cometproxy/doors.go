@@ -109,7 +109,7 @@ func (d *doors) unlock(next, old *door) (err error) {
 	next.served = next.socket
 	if len(next.from) > 0 {
 		next.served = front.AnnouncedListener(next.served, next.from, func(peer net.Addr, err error) {
-			d.log.Warn("a connection is closed, for its address is one of proxy_protocol_from (told every 10s at most)",
+			d.log.Warn("a connection from one of proxy_protocol_from is closed: it did not begin with a PROXY header (told every 10s at most)",
 				zap.Stringer("client", peer), zap.Error(err))
 		})
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -67,6 +69,7 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 		SpoolDir: c.Limits.SpoolDir,
 
 		RedirectToHTTPS: c.Public.RedirectToHTTPS,
+		HTTPSPort:       httpsPort(c),
 
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),
@@ -93,6 +96,17 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 		o.Routes = append(o.Routes, routeOptions(route))
 	}
 	return o, nil
+}
+
+// httpsPort is the port of the first tls_listen; 0: there is none, or the system
+// chooses it.
+func httpsPort(c *config.Config) int {
+	if len(c.Public.TLSListen) == 0 {
+		return 0
+	}
+	_, text, _ := net.SplitHostPort(c.Public.TLSListen[0])
+	port, _ := strconv.Atoi(text)
+	return port
 }
 
 // parkers are the values of public.parker.
@@ -148,6 +162,8 @@ func noteChange(log *zap.Logger, name string, c backend.Change) {
 	switch {
 	case !c.Out:
 		log.Info("an address of the app is used again")
+	case c.Only:
+		log.Warn("the health checks of the app fail; requests go there all the same, for there is no other url", zap.Error(c.Err))
 	case c.For == 0:
 		log.Warn("an address of the app is left out until its health checks succeed", zap.Error(c.Err))
 	default:

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -85,10 +87,20 @@ func checkOperation(found map[string]*section, c *Config) {
 	}
 	if s, o := found["access_log"], c.Access.Output; s.ok("output") && o != "off" && o != "stdout" && o != "stderr" && !strings.Contains(o, "/") {
 		s.problem("output", "%s is not known: write \"off\", \"stdout\", \"stderr\", or a file's path, \"/var/log/cometproxy/access.log\"", quoted(o))
+	} else if s.ok("output") && strings.Contains(o, "/") && !isDirectory(filepath.Dir(o)) {
+		s.problem("output", "there is no directory %s: make it, or write another path", quoted(filepath.Dir(o)))
+	}
+	if s, dir := found["limits"], c.Limits.SpoolDir; s.ok("spool_dir") && dir != "" && !isDirectory(dir) {
+		s.problem("spool_dir", "there is no directory %s: make it, or write another", quoted(dir))
 	}
 	if s := found["shutdown"]; s.ok("grace") && c.Shutdown.Grace > 90*time.Second {
 		s.warn("grace", "service managers kill sooner: systemd after 90s, Kubernetes after 30s unless told otherwise")
 	}
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // checkRequests compares the bounds of a request with each other.

@@ -19,10 +19,18 @@ func checkForward(s *section, f *Forward, trusted []string) {
 		}
 		f.TrustedProxies = append(f.TrustedProxies, p)
 	}
+	lower := strings.ToLower(f.RequestID)
+	if s.ok("request_id") && (contains(framing, lower) || contains(taken, lower) || strings.HasPrefix(lower, "grip-")) {
+		s.problem("request_id", "%s has a meaning of its own: write another, as \"X-Request-Id\"", quoted(f.RequestID))
+	}
 	if s.ok("request_id") && f.RequestID != "" && !isToken(f.RequestID) {
 		s.problem("request_id", "%s is no name of a header field: write letters, digits and -, as in \"X-Request-Id\"", quoted(f.RequestID))
 	}
 }
+
+// taken are fields that a request's id cannot be in.
+var taken = []string{"host", "cookie", "set-cookie", "authorization", "content-type", "content-encoding", "date", "server", "location",
+	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via"}
 
 // prefix reads an address or a network, or says what is wrong with it.
 func prefix(text string) (p netip.Prefix, why string) {

@@ -14,6 +14,7 @@ type key struct {
 	// Bounds: a number, nanoseconds or bytes. max 0 means the kind's own.
 	min, max int64
 	oneOf    []string
+	empty    bool // a list may be
 
 	doc   string
 	note  string            // what the documentation says after doc and oneOf
@@ -51,7 +52,7 @@ const (
 
 // keys is the one table of what is known; order is that of the documentation.
 var keys = []key{
-	{path: "public.listen", kind: isTexts, def: list("127.0.0.1:8000"), doc: "addresses that clients connect to, host:port",
+	{path: "public.listen", kind: isTexts, empty: true, def: list("127.0.0.1:8000"), doc: "addresses that clients connect to, host:port",
 		field: func(t *target) any { return &t.config.Public.Listen }},
 	{path: "public.parker", kind: isChoice, def: "auto", oneOf: []string{"auto", "epoll", "goroutine"}, doc: "how parked connections are kept", note: "; auto is epoll on Linux",
 		field: func(t *target) any { return &t.config.Public.Parker }},
@@ -59,7 +60,7 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Public.TLSListen }},
 	{path: "public.tls_min_version", kind: isChoice, def: "1.2", oneOf: []string{"1.2", "1.3"}, doc: "TLS version at least",
 		field: func(t *target) any { return &t.config.Public.TLSMinVersion }},
-	{path: "public.redirect_to_https", kind: isFlag, def: false, doc: "answer everything that comes by plain http with a redirect to https, the same host and target (308); https is also what a trusted proxy calls so",
+	{path: "public.redirect_to_https", kind: isFlag, def: false, doc: "answer everything that comes by plain http with a redirect to https (308): the same host and target and, if the host has a port, that of tls_listen; https is also what a trusted proxy calls so",
 		field: func(t *target) any { return &t.config.Public.RedirectToHTTPS }},
 	{path: "public.proxy_protocol_from", kind: isTexts, doc: "addresses or networks of proxies in front whose connections begin with a PROXY protocol header, version 1 or 2; all public listeners",
 		field: func(t *target) any { return &t.raw.proxyFrom }},
@@ -78,7 +79,7 @@ var keys = []key{
 	{path: "internal.debug", kind: isFlag, def: false, doc: "serve /debug/check, /debug/stats, /debug/pprof/ and /debug/free",
 		field: func(t *target) any { return &t.config.Internal.Debug }},
 
-	{path: "forward.trusted_proxies", kind: isTexts, def: list("127.0.0.0/8", "::1"), doc: "addresses or networks of proxies in front of this one, which are believed what they say of their clients",
+	{path: "forward.trusted_proxies", kind: isTexts, empty: true, def: list("127.0.0.0/8", "::1"), doc: "addresses or networks of proxies in front of this one, which are believed what they say of their clients; []: nobody is",
 		field: func(t *target) any { return &t.raw.trusted }},
 	{path: "forward.x_forwarded", kind: isFlag, def: true, doc: "tell apps of their clients by X-Forwarded-For, -Proto and -Host",
 		field: func(t *target) any { return &t.config.Forward.XForwarded }},

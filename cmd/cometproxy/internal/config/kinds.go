@@ -167,7 +167,7 @@ func (k *key) setTexts(t *target, v any) []fault {
 			faults = append(faults, fault{item: i, text: fmt.Sprintf("has %s in the list: write text in quotes, \"%v\"", nameOf(item), plain(item))})
 		}
 	}
-	if len(items) == 0 {
+	if len(items) == 0 && !k.empty {
 		faults = append(faults, fault{item: -1, text: "is an empty list: give it at least one item"})
 	}
 	if faults == nil {

@@ -139,6 +139,12 @@ func checkAddresses(s *section, key string, addresses []string, sockets bool, ta
 func checkPublic(s *section, p *Public, from []string) {
 	checkAddresses(s, "listen", p.Listen, false)
 	checkAddresses(s, "tls_listen", p.TLSListen, false, p.Listen...)
+	if s.ok("listen", "tls_listen") && len(p.Listen)+len(p.TLSListen) == 0 {
+		s.problem("listen", "is empty, and so is tls_listen: nobody could connect, write \"127.0.0.1:8000\"")
+	}
+	if p.RedirectToHTTPS && len(p.TLSListen) == 0 && s.ok("tls_listen") {
+		s.warn("redirect_to_https", "there is no tls_listen: everybody is sent away, unless a trusted proxy in front speaks https")
+	}
 	for i, text := range from {
 		network, why := prefix(text)
 		switch {

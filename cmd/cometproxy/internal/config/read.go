@@ -124,6 +124,8 @@ func (s *section) unknown(name string) {
 		text = "unknown section"
 	}
 	switch guess, elsewhere := closest(name, known), homes(name); {
+	case s.path == "error_pages" && strings.Trim(name, "0123456789") == "":
+		text += "; only 502, 503 and 504 can have a page"
 	case guess != "":
 		if s.path == "" {
 			guess = header(guess)

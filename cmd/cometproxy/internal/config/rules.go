@@ -68,6 +68,8 @@ func checkAnswer(s *section, route *Route) {
 	if redirects && s.ok("redirect") {
 		if why := badRedirect(route.Redirect); why != "" {
 			s.problem("redirect", "%s", why)
+		} else if route.Redirect == "https" && len(s.r.config.Public.TLSListen) > 0 {
+			s.problem("redirect", "\"https\" would send the clients of [public] tls_listen round in a circle: write redirect_to_https = true under [public], or a whole \"https://host\"")
 		}
 	}
 	switch code := route.Status; {
