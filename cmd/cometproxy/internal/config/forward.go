@@ -8,17 +8,7 @@ import (
 
 // checkForward resolves the proxies that are trusted.
 func checkForward(s *section, f *Forward, trusted []string) {
-	f.TrustedProxies = make([]netip.Prefix, 0, len(trusted))
-	for i, text := range trusted {
-		p, why := prefix(text)
-		switch {
-		case why != "":
-			s.itemProblem("trusted_proxies", i, "%s", why)
-		case p.Bits() == 0:
-			s.itemWarn("trusted_proxies", i, "%s trusts everybody: any client can say that it is another", quoted(text))
-		}
-		f.TrustedProxies = append(f.TrustedProxies, p)
-	}
+	f.TrustedProxies = s.networks("trusted_proxies", trusted)
 	lower := strings.ToLower(f.RequestID)
 	if s.ok("request_id") && (contains(framing, lower) || contains(taken, lower) || strings.HasPrefix(lower, "grip-")) {
 		s.problem("request_id", "%s has a meaning of its own: write another, as \"X-Request-Id\"", quoted(f.RequestID))
@@ -31,6 +21,22 @@ func checkForward(s *section, f *Forward, trusted []string) {
 // taken are fields that a request's id cannot be in.
 var taken = []string{"host", "cookie", "set-cookie", "authorization", "content-type", "content-encoding", "date", "server", "location",
 	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via"}
+
+// networks reads a list of those that are believed.
+func (s *section) networks(key string, texts []string) []netip.Prefix {
+	list := make([]netip.Prefix, 0, len(texts))
+	for i, text := range texts {
+		p, why := prefix(text)
+		switch {
+		case why != "":
+			s.itemProblem(key, i, "%s", why)
+		case p.Bits() == 0:
+			s.itemWarn(key, i, "%s is everybody: any client can say that it is another", quoted(text))
+		}
+		list = append(list, p)
+	}
+	return list
+}
 
 // prefix reads an address or a network, or says what is wrong with it.
 func prefix(text string) (p netip.Prefix, why string) {

@@ -145,15 +145,8 @@ func checkPublic(s *section, p *Public, from []string) {
 	if p.RedirectToHTTPS && len(p.TLSListen) == 0 && s.ok("tls_listen") {
 		s.warn("redirect_to_https", "there is no tls_listen: everybody is sent away, unless a trusted proxy in front speaks https")
 	}
-	for i, text := range from {
-		network, why := prefix(text)
-		switch {
-		case why != "":
-			s.itemProblem("proxy_protocol_from", i, "%s", why)
-		case network.Bits() == 0:
-			s.itemWarn("proxy_protocol_from", i, "%s is everybody: any client can say that it is another", quoted(text))
-		}
-		p.ProxyFrom = append(p.ProxyFrom, network)
+	if len(from) > 0 {
+		p.ProxyFrom = s.networks("proxy_protocol_from", from)
 	}
 }
 
