@@ -29,20 +29,25 @@ type Certificates struct {
 // NewCertificates reads the files. minVersion is of package tls.
 func NewCertificates(pairs []Pair, minVersion uint16) (*Certificates, error) {
 	c := new(Certificates)
-	return c, c.Replace(pairs, minVersion)
+	use, err := c.Prepare(pairs, minVersion)
+	if err == nil {
+		use()
+	}
+	return c, err
 }
 
-// Replace uses other files from now on, if they are good.
-func (c *Certificates) Replace(pairs []Pair, minVersion uint16) error {
+// Prepare reads other files, and use has them used from then on.
+func (c *Certificates) Prepare(pairs []Pair, minVersion uint16) (use func(), err error) {
 	next := &Certificates{pairs: pairs, base: &tls.Config{MinVersion: minVersion, NextProtos: []string{"http/1.1"}}}
 	if _, err := next.load(); err != nil {
-		return err
+		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.pairs, c.base, c.loaded = next.pairs, next.base, next.loaded
-	c.now.Store(next.now.Load())
-	return nil
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.pairs, c.base, c.loaded = next.pairs, next.base, next.loaded
+		c.now.Store(next.now.Load())
+	}, nil
 }
 
 // load reads the files, and puts what they say in use if it is good and new.
@@ -63,7 +68,7 @@ func (c *Certificates) load() (changed bool, err error) {
 		}
 		config.Certificates = append(config.Certificates, pair)
 	}
-	if same(c.loaded, texts) {
+	if c.loaded != nil && same(c.loaded, texts) {
 		return false, nil
 	}
 	c.loaded = texts

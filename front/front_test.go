@@ -85,7 +85,7 @@ func TestWatch(t *testing.T) {
 		if serial().Cmp(second) != 0 {
 			t.Error("a broken file took the certificate away")
 		}
-		if err := c.Replace([]Pair{p}, tls.VersionTLS12); err == nil {
+		if _, err := c.Prepare([]Pair{p}, tls.VersionTLS12); err == nil {
 			t.Error("files that are broken replace those that are not")
 		}
 		write(t, dir, "a.example")

@@ -43,10 +43,10 @@ type doors struct {
 }
 
 // plan makes the doors of a configuration: those that are open already, and others,
-// which it opens. If one cannot be opened, none is.
-func (d *doors) plan(c *config.Config) (all, opened []*door, err error) {
-	if err := d.readCertificates(c); err != nil {
-		return nil, nil, err
+// which it opens. If one cannot be opened, none is. use has its certificates used.
+func (d *doors) plan(c *config.Config) (all, opened []*door, use func(), err error) {
+	if use, err = d.readCertificates(c); err != nil {
+		return nil, nil, nil, fmt.Errorf("certificate: %w", err)
 	}
 	count := make(map[string]int)
 	for _, w := range []struct {
@@ -64,12 +64,12 @@ func (d *doors) plan(c *config.Config) (all, opened []*door, err error) {
 			}
 			if err := d.unlock(next, old); err != nil {
 				closeDoors(opened)
-				return nil, nil, fmt.Errorf("%s: %w", w.kind, err)
+				return nil, nil, nil, fmt.Errorf("%s: %w", w.kind, err)
 			}
 			all, opened = append(all, next), append(opened, next)
 		}
 	}
-	return all, opened, nil
+	return all, opened, use, nil
 }
 
 // closing are the doors that are open and not among all.
@@ -133,21 +133,25 @@ func sameSocket(ln net.Listener) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
-// readCertificates reads those of a configuration that has TLS, and watches them.
-func (d *doors) readCertificates(c *config.Config) error {
-	if len(c.Public.TLSListen) == 0 {
-		return nil
-	}
+// readCertificates reads those of a configuration, none if it has no TLS. The first
+// that are read are watched from then on.
+func (d *doors) readCertificates(c *config.Config) (use func(), err error) {
 	var pairs []front.Pair
-	for _, p := range c.Certificates {
-		pairs = append(pairs, front.Pair(p))
+	if len(c.Public.TLSListen) > 0 {
+		for _, p := range c.Certificates {
+			pairs = append(pairs, front.Pair(p))
+		}
 	}
-	if d.certificates != nil {
-		return d.certificates.Replace(pairs, tlsVersions[c.Public.TLSMinVersion])
+	version := tlsVersions[c.Public.TLSMinVersion]
+	switch {
+	case d.certificates != nil:
+		return d.certificates.Prepare(pairs, version)
+	case len(pairs) == 0:
+		return func() {}, nil
 	}
-	certificates, err := front.NewCertificates(pairs, tlsVersions[c.Public.TLSMinVersion])
+	certificates, err := front.NewCertificates(pairs, version)
 	if err != nil {
-		return fmt.Errorf("certificate: %w", err)
+		return nil, err
 	}
 	d.certificates = certificates
 	go certificates.Watch(certificateCheck, nil, func(err error) {
@@ -157,7 +161,7 @@ func (d *doors) readCertificates(c *config.Config) error {
 		}
 		d.log.Info("certificates have changed and were read again")
 	})
-	return nil
+	return func() {}, nil
 }
 
 // served are the listeners of doors, the public and the internal ones.

@@ -81,21 +81,29 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 	for status, page := range c.ErrorPages.Pages {
 		o.ErrorPages[status] = proxy.Page(page)
 	}
+	for _, route := range c.Routes {
+		o.Routes = append(o.Routes, routeOptions(route))
+	}
+	var err error
+	o.Backends, err = backends(c, log, made)
+	return o, err
+}
+
+// backends makes those of a configuration, less those that are made already.
+func backends(c *config.Config, log *zap.Logger, made map[string]*backend.Backend) (map[string]*backend.Backend, error) {
+	all := make(map[string]*backend.Backend)
 	for _, b := range c.Backends {
-		if old := made[b.Name]; old != nil {
-			o.Backends[b.Name] = old
+		all[b.Name] = made[b.Name]
+		if all[b.Name] != nil {
 			continue
 		}
 		fresh, err := backend.New(backendOptions(b, log))
 		if err != nil {
-			return o, err
+			return nil, err
 		}
-		o.Backends[b.Name] = fresh
+		all[b.Name] = fresh
 	}
-	for _, route := range c.Routes {
-		o.Routes = append(o.Routes, routeOptions(route))
-	}
-	return o, nil
+	return all, nil
 }
 
 // httpsPort is the port of the first tls_listen; 0: there is none, or the system

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -107,7 +108,7 @@ func (s *server) reloadLocked() error {
 	}
 	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
 	o.Internal.Reload = s.reload
-	all, opened, err := s.doors.plan(c)
+	all, opened, useCertificates, err := s.doors.plan(c)
 	if err == nil {
 		err = s.proxy.Reload(o)
 	}
@@ -116,18 +117,21 @@ func (s *server) reloadLocked() error {
 		flush()
 		return err
 	}
+	useCertificates()
 	level, _ := zapcore.ParseLevel(c.Log.Level) // it was checked
 	s.level.SetLevel(level)
 	public, internal := served(opened)
 	s.proxy.Serve(public, internal)
 	public, internal = served(s.doors.closing(all))
 	s.proxy.Unserve(slices.Concat(public, internal))
-	s.flush()
+	last := sync.OnceFunc(s.flush)
+	time.AfterFunc(time.Second, last) // a line may be on its way there
 	for _, w := range problems.Warnings() {
 		s.log.Warn(w.String())
 	}
 	s.warnFixed(c)
-	s.doors.open, s.config, s.backends, s.flush = all, c, o.Backends, flush
+	s.doors.open, s.config, s.backends = all, c, o.Backends
+	s.flush = func() { last(); flush() }
 	public, internal = served(all)
 	s.log.Info("the configuration was reloaded", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),
 		zap.Int("clients_at_most", room.connections))

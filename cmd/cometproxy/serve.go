@@ -106,7 +106,7 @@ func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string
 	o.Observer, o.Internal.Metrics = s.metrics, s.metrics.Write
 	o.Internal.Reload = s.reload
 	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
-	all, opened, err := s.doors.plan(c)
+	all, opened, _, err := s.doors.plan(c)
 	if err != nil {
 		return nil, err
 	}

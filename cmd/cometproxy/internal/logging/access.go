@@ -34,5 +34,10 @@ func Access(output string) (log *zap.Logger, closeLog func(), err error) {
 	buffered := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(file), Size: accessBuffer, FlushInterval: accessFlush}
 	e := zap.NewProductionEncoderConfig()
 	e.TimeKey, e.LevelKey, e.EncodeTime = "time", "", zapcore.RFC3339NanoTimeEncoder
-	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(e), buffered, zap.InfoLevel)), func() { _ = buffered.Stop() }, nil
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(e), buffered, zap.InfoLevel)), func() {
+		_ = buffered.Stop()
+		if file != os.Stdout && file != os.Stderr {
+			_ = file.Close()
+		}
+	}, nil
 }
