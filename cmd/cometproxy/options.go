@@ -74,9 +74,8 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),
 
-		Grace:    off(c.Shutdown.Grace),
-		Log:      log,
-		Backends: make(map[string]*backend.Backend),
+		Grace: off(c.Shutdown.Grace),
+		Log:   log,
 	}
 	for status, page := range c.ErrorPages.Pages {
 		o.ErrorPages[status] = proxy.Page(page)
