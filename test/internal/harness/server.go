@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -158,16 +159,21 @@ func (s *Server) awaitReady() error {
 
 const reloaded, notReloaded = "the configuration was reloaded", "the configuration was not reloaded"
 
-// findAddresses takes the newest that the log tells.
+// findAddresses takes the newest that the log tells. Addresses that stay are not
+// written: while a test reloads, its clients read them.
 func (s *Server) findAddresses() (found bool) {
+	public, internal := s.Public, s.Internal
 	for _, line := range s.log.all() {
 		var up struct {
 			Msg              string
 			Public, Internal []string
 		}
 		if json.Unmarshal([]byte(line), &up) == nil && (up.Msg == "cometproxy is up" || up.Msg == reloaded) {
-			s.Public, s.Internal, found = up.Public, up.Internal, true
+			public, internal, found = up.Public, up.Internal, true
 		}
+	}
+	if !slices.Equal(public, s.Public) || !slices.Equal(internal, s.Internal) {
+		s.Public, s.Internal = public, internal
 	}
 	return found
 }
