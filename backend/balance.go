@@ -26,9 +26,9 @@ const (
 
 // pick chooses the address to try next, none of tried, and counts it as used
 // until drop. last, if not nil, is taken only when there is no other. Those that
-// are out come behind the others: where all are, each is tried, for a
-// check may be wrong, and an app that has come back is found without one. It
-// returns nil when all were tried.
+// are out come behind the others: where all are, each is tried, for a check may be
+// wrong, and an app that has come back is found without one. It returns nil when
+// all were tried.
 func (b *Backend) pick(tried []*target, last *target, key uint64) *target {
 	b.mu.Lock()
 	defer b.mu.Unlock()

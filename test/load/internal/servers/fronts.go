@@ -25,7 +25,8 @@ func MissingFronts() string {
 	return "apt-get install -y " + strings.Join(packages, " ")
 }
 
-// pagesConfig is nginx as an app: files from memory, as fast as that goes.
+// nginxHead begins the configuration of nginx as an app (files from memory, as fast as
+// that goes) and as a front.
 const nginxHead = `
 user %[3]s;
 worker_processes %[2]d;
