@@ -45,14 +45,17 @@
 // watching Request.Cancel, from the moment an exchange is slow or its answer's
 // body has to be waited for. All of them end before or shortly after the
 // exchange does, and none touches Request.Body after Exchange failed or Close
-// returned.
+// returned. Health checks, from Start to Close or Retire, are a goroutine for each
+// address.
 //
 // # What is sent twice
 //
 // Only a request with an idempotent method and no body, or one completely in
-// memory, and only when a connection taken from the pool ended before a single
-// byte of an answer: the app had closed it while it was idle. It is sent once
-// more over a new connection. Nothing else is ever sent twice. (An app that
-// cannot be connected to is another matter: then nothing was sent, and the next
-// of several URLs is tried.)
+// memory, and only when its connection ended before a single byte of an answer.
+// If that was taken from the pool, the app had closed it while it was idle, and the
+// request is sent once more over a new connection, to another address if there is
+// one. If it was new, its process may have been killed, or have died of the request:
+// it is sent once more to another address, and to the same one never. Nothing else
+// is ever sent twice. (An app that cannot be connected to is another matter: then
+// nothing was sent, and the next of several URLs is tried.)
 package backend
