@@ -118,3 +118,31 @@ func (s *shard) drain() (first *Waiter, n int) {
 	}
 	return first, n
 }
+
+// A Wait names a waiter and one of its waits, for End.
+type Wait struct {
+	Waiter *Waiter
+	Gen    uint32
+}
+
+// Waiting lists the waits of this moment, in no order. Each may have ended by the
+// time it is looked at, and its memory be used again: End tells.
+func (h *Hub) Waiting() (waits []Wait) {
+	for i := range h.shards {
+		waits = h.shards[i].waiting(waits)
+	}
+	return waits
+}
+
+func (s *shard) waiting(waits []Wait) []Wait {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		for l := e.waiters.next; l != &e.waiters; l = l.next {
+			if w := l.waiter; l == &w.links()[0] { // of several channels: met once
+				waits = append(waits, Wait{w, w.Generation()})
+			}
+		}
+	}
+	return waits
+}

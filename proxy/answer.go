@@ -121,6 +121,9 @@ func (p *Proxy) eachHeader(e *channels.Ending, s shape, add func(name, value str
 	add("Comet-Cursor", p.hub.Cursor(e.Cursor).String())
 	add("Cache-Control", "no-store")
 	add("X-Content-Type-Options", "nosniff")
+	if n := p.retryHint(); n > 0 {
+		add("Retry-After", strconv.FormatInt(n, 10))
+	}
 }
 
 func escapeList(names []string) string {

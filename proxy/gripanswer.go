@@ -17,6 +17,7 @@ type gripAnswer struct {
 	load   *payload        // the message; nil: the held answer as it is
 	cursor channels.Cursor // zero: nothing was waited for
 	gap    bool            // it cannot be proved that nothing was missed
+	retry  int64           // seconds: the Retry-After of a drain; 0: none
 }
 
 // gripAnswer says how a GRIP hold that ended so is to be answered.
@@ -24,7 +25,7 @@ type gripAnswer struct {
 // A gap ends a hold with the app's own answer. The cursor is then the position
 // from which on nothing is missed: what is still kept comes with the next holds.
 func (p *Proxy) gripAnswer(held *heldAnswer, e *channels.Ending) gripAnswer {
-	a := gripAnswer{held: held, cursor: p.hub.Cursor(e.Cursor), gap: len(e.Gaps) > 0}
+	a := gripAnswer{held: held, cursor: p.hub.Cursor(e.Cursor), gap: len(e.Gaps) > 0, retry: p.retryHint()}
 	switch {
 	case a.gap:
 		p.grip.behind.Add(1)
@@ -67,6 +68,11 @@ func (a *gripAnswer) appendLines(b []byte) []byte {
 	default:
 		b = appendOtherLines(b, a.held.lines(), a.load.grip.lines)
 		b = append(b, a.load.grip.lines...)
+	}
+	if a.retry > 0 && !hasLine(a.held.lines(), "Retry-After") {
+		b = append(b, "Retry-After: "...)
+		b = strconv.AppendInt(b, a.retry, 10)
+		b = append(b, "\r\n"...)
 	}
 	if a.cursor == (channels.Cursor{}) {
 		return b

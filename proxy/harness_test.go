@@ -61,6 +61,9 @@ func open(t testing.TB, o Options) *site {
 	if o.Routes == nil {
 		o.Routes = testRoutes()
 	}
+	if o.Drain == 0 {
+		o.Drain = -1 // at once
+	}
 	p, err := New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -162,7 +162,7 @@ func (p *Proxy) ready(ctx *fasthttp.RequestCtx) {
 	case state == stateNew:
 		retryProblem(ctx, fasthttp.StatusServiceUnavailable, time.Second, "starting: clients are not accepted yet")
 	case state > stateServing:
-		retryProblem(ctx, fasthttp.StatusServiceUnavailable, 5*time.Second, "draining: no client is accepted any more")
+		retryProblem(ctx, fasthttp.StatusServiceUnavailable, 5*time.Second, "draining: parked polls are being answered, and this process is about to end")
 	case p.acceptFailed.recent(5 * time.Second):
 		retryProblem(ctx, fasthttp.StatusServiceUnavailable, 5*time.Second, "clients cannot be accepted at the moment; the log says why")
 	case p.refused.recent(5 * time.Second):

@@ -74,6 +74,10 @@ type Options struct {
 	ErrorPages map[int]Page
 	PageStatus int
 
+	// Drain is the time over which parked requests are answered in Shutdown; fewer
+	// than 100 a second are not made to wait. Default 20 s, negative: all at once.
+	Drain time.Duration
+
 	// Grace is how long active requests may go on in Shutdown; default 10 s,
 	// negative: none.
 	Grace time.Duration
@@ -267,6 +271,7 @@ func (o Options) resolved() Options {
 	case o.GRIP.HeldBytes < 0:
 		o.GRIP.HeldBytes = 0
 	}
+	o.Drain = orDuration(o.Drain, 20*time.Second)
 	o.Grace = orDuration(o.Grace, 10*time.Second)
 	if o.NewLot == nil {
 		o.NewLot = park.NewGoroutine

@@ -32,21 +32,22 @@ type Proxy struct {
 	access   accessLog
 	faults   func(where string) // tests make it panic; nil otherwise
 
-	state     atomic.Int32
-	active    inFlight // requests being worked on, and successors that are not parked
-	tunnels   atomic.Int64
-	releaser  releaser
-	held      heldAnswers
-	crowds    crowds
-	spool     *spool.Spool // nil: none
-	grip      gripCounts
-	listeners sync.WaitGroup // accept loops
-	stop      chan struct{}  // closed when stopped; ends the sweeper
-	sweeper   sync.WaitGroup
+	state      atomic.Int32
+	retryAfter atomic.Int64 // seconds, told in answers while draining; 0: nothing is. Set before the state
+	active     inFlight     // requests being worked on, and successors that are not parked
+	tunnels    atomic.Int64
+	releaser   releaser
+	held       heldAnswers
+	crowds     crowds
+	spool      *spool.Spool // nil: none
+	grip       gripCounts
+	listeners  sync.WaitGroup // accept loops
+	stop       chan struct{}  // closed when stopped; ends the sweeper
+	sweeper    sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool           // guarded by mu
-	accept []net.Listener // guarded by mu: public ones, closed when draining begins
+	accept []net.Listener // guarded by mu: public ones, closed when the drain is over
 	inner  []net.Listener // guarded by mu: internal ones, closed last
 
 	retired []*backend.Backend // guarded by mu: not in the settings any more, and perhaps busy
@@ -159,26 +160,10 @@ func (p *Proxy) serveInternal(ln net.Listener) {
 
 func (p *Proxy) draining() bool { return p.state.Load() >= stateDraining }
 
-// Drain stops accepting clients and ends every hold with 204, a cursor and the
-// end of its connection; it returns when all are answered as far as their
-// sockets take it. Requests that are being worked on go on.
-func (p *Proxy) Drain() {
-	p.mu.Lock()
-	p.closed = true
-	for _, ln := range p.accept {
-		ln.Close()
-	}
-	p.mu.Unlock()
-	p.state.Store(stateDraining)
-	p.lot.Drain()
-	p.hub.Drain()
-	p.releaser.flush()
-}
-
-// Shutdown drains, gives active requests Options.Grace, or until hurry is closed
+// Shutdown drains (see Drain), gives active requests Options.Grace, or until hurry is closed
 // if that is sooner, and ends everything. It reports how many requests it cut off.
 func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
-	p.Drain()
+	p.Drain(hurry)
 	grace := time.NewTimer(p.set().Grace)
 	defer grace.Stop()
 	late := 0 // requests that had their time

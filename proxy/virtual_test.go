@@ -215,7 +215,7 @@ func TestDrain(t *testing.T) {
 			t.Error(r.raw)
 		}
 		start := time.Now()
-		s.Drain()
+		s.Drain(nil)
 		between(t, "Drain", time.Since(start), 0, 0)
 		for i, c := range held {
 			r := c.answer()

@@ -63,7 +63,7 @@ func published1(s *site) {
 
 func one(s *site)     { s.t.Helper(); s.publish("room:1", `{"n":1}`) }
 func erased(s *site)  { s.t.Helper(); one(s); s.request("DELETE", "/channels/room:1", "") }
-func drained(s *site) { s.Drain() }
+func drained(s *site) { s.Drain(nil) }
 func timeUp(s *site)  { time.Sleep(61 * time.Second) }
 
 func get(target string, lines ...string) string {

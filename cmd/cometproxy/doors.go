@@ -176,6 +176,14 @@ func served(doors []*door) (public, internal []net.Listener) {
 	return public, internal
 }
 
+// sockets are the addresses of doors.
+func sockets(doors []*door) (addresses []net.Addr) {
+	for _, d := range doors {
+		addresses = append(addresses, d.socket.Addr())
+	}
+	return addresses
+}
+
 func closeDoors(doors []*door) {
 	for _, d := range doors {
 		d.served.Close()

@@ -74,6 +74,7 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),
 
+		Drain: off(c.Shutdown.Drain),
 		Grace: off(c.Shutdown.Grace),
 		Log:   log,
 	}

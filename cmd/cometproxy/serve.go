@@ -27,9 +27,10 @@ Usage: cometproxy [serve] [-config FILE]
 
 Runs cometproxy. The log goes to standard error.
 
-SIGTERM or SIGINT ends it in order: no more clients are accepted, every parked
-poll is answered at once (204 with a cursor, to go on from elsewhere), requests
-that are being worked on get [shutdown] grace. A second signal ends it at once.
+SIGTERM or SIGINT ends it in order: parked polls are answered over [shutdown]
+drain (204 with a cursor, and a Retry-After that spreads their return), then no
+more clients are accepted and requests that are being worked on get [shutdown]
+grace. A second signal ends it at once.
 `
 
 // runServe runs the proxy until a signal ends it.
@@ -115,6 +116,10 @@ func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string
 		return nil, err
 	}
 	s.doors.open = all
+	for _, address := range inheritedUnused(sockets(all)) {
+		log.Warn("the service manager hands over a socket that no listener of the configuration has: its clients wait in vain; add its address, or take it out of the socket unit",
+			zap.String("address", address))
+	}
 	s.metrics.Watch(s.proxy.Stats)
 	s.signals = make(chan os.Signal, 2) // before there is a client that could be cut off
 	signal.Notify(s.signals, syscall.SIGTERM, os.Interrupt)
@@ -133,7 +138,7 @@ func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string
 // untilSignal runs until SIGTERM or SIGINT, and ends in order.
 func (s *server) untilSignal() int {
 	first := <-s.signals
-	s.log.Info("ending: parked polls are answered now, active requests may finish; a second signal ends at once",
+	s.log.Info("ending: parked polls are answered, active requests may finish; a second signal ends at once",
 		zap.Stringer("signal", first), zap.Duration("grace", s.grace()))
 	hurry := make(chan struct{})
 	go func() {
@@ -169,6 +174,9 @@ func listen(address, elsewhere string) (net.Listener, error) {
 
 func listenOne(address string) (net.Listener, error) {
 	network, addr := config.SplitListen(address)
+	if ln, err := inheritedListener(network, addr); ln != nil || err != nil {
+		return ln, err
+	}
 	if network == "unix" {
 		removeStale(addr)
 	}

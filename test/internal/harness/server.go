@@ -43,7 +43,8 @@ type Server struct {
 const parkerEnv = "COMETPROXY_TEST_PARKER"
 
 // Config completes a configuration: what the text leaves out of [public],
-// [internal] and [log] is free ports of loopback, debug = true, and JSON.
+// [internal], [log] and [shutdown] is free ports of loopback, debug = true, JSON, and
+// no time for a drain.
 func Config(toml string) string {
 	add := func(table, rest string) {
 		if !strings.Contains(toml, "["+table+"]") {
@@ -53,6 +54,7 @@ func Config(toml string) string {
 	add("public", `listen = ["127.0.0.1:0"]`)
 	add("internal", "listen = [\"127.0.0.1:0\"]\ndebug = true")
 	add("log", `format = "json"`)
+	add("shutdown", `drain = "0s"`)
 	if parker := os.Getenv(parkerEnv); parker != "" && !strings.Contains(toml, "parker") {
 		toml = strings.Replace(toml, "[public]\n", fmt.Sprintf("[public]\nparker = %q\n", parker), 1)
 	}
@@ -70,7 +72,7 @@ func Start(t testing.TB, toml string) *Server {
 // StartWithFiles is Start with a limit of open files, 0 for this process's own.
 func StartWithFiles(t testing.TB, toml string, files int) *Server {
 	t.Helper()
-	s := launch(t, toml, files)
+	s := launch(t, toml, way{files: files})
 	s.mustBeReady()
 	return s
 }
@@ -78,7 +80,7 @@ func StartWithFiles(t testing.TB, toml string, files int) *Server {
 // StartWithToken is Start with the token of the internal listener.
 func StartWithToken(t testing.TB, toml, token string) *Server {
 	t.Helper()
-	s := launch(t, toml, 0)
+	s := launch(t, toml, way{})
 	s.Token = token
 	s.mustBeReady()
 	return s
@@ -96,29 +98,47 @@ func (s *Server) mustBeReady() {
 // with exit code 1.
 func StartFailing(t testing.TB, toml string) *Server {
 	t.Helper()
-	s := launch(t, toml, 0)
+	s := launch(t, toml, way{})
 	if code, err := s.Exit(10 * time.Second); err != nil || code != 1 {
 		t.Errorf("exit code %d, %v; want 1", code, err)
 	}
 	return s
 }
 
-func launch(t testing.TB, toml string, files int) *Server {
+// StartInheriting is Start with sockets that are open already, as a service manager
+// hands them over.
+func StartInheriting(t testing.TB, toml string, sockets ...*os.File) *Server {
+	t.Helper()
+	s := launch(t, toml, way{inherit: sockets})
+	s.mustBeReady()
+	return s
+}
+
+// A way to start the process.
+type way struct {
+	files   int // limit of open files; 0: this process's own
+	inherit []*os.File
+}
+
+func launch(t testing.TB, toml string, how way) *Server {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cometproxy.toml")
 	if err := os.WriteFile(file, []byte(Config(toml)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := []string{Binary(t), "serve", "-config", file}
-	if files > 0 {
-		command = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, files), "sh"}, command...)
+	if how.files > 0 {
+		command = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$@"`, how.files), "sh"}, command...)
+	}
+	if n := len(how.inherit); n > 0 {
+		command = append([]string{"sh", "-c", fmt.Sprintf(`LISTEN_PID=$$ LISTEN_FDS=%d exec "$@"`, n), "sh"}, command...)
 	}
 	s := &Server{t: t, file: file, cmd: exec.Command(command[0], command[1:]...), exited: make(chan struct{}), log: newLogLines()}
 	s.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
 	s.http = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, DisableCompression: true,
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return Dial(s.Internal[0]) }}}
-	s.cmd.Stderr = s.log
+	s.cmd.Stderr, s.cmd.ExtraFiles = s.log, how.inherit
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

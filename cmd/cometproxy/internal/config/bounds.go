@@ -93,8 +93,8 @@ func checkOperation(found map[string]*section, c *Config) {
 	if s, dir := found["limits"], c.Limits.SpoolDir; s.ok("spool_dir") && dir != "" && !isDirectory(dir) {
 		s.problem("spool_dir", "there is no directory %s: make it, or write another", quoted(dir))
 	}
-	if s := found["shutdown"]; s.ok("grace") && c.Shutdown.Grace > 90*time.Second {
-		s.warn("grace", "service managers kill sooner: systemd after 90s, Kubernetes after 30s unless told otherwise")
+	if s, o := found["shutdown"], c.Shutdown; s.ok("drain", "grace") && o.Drain+o.Grace > 90*time.Second {
+		s.warn("grace", "with drain = %s that is %s, and service managers kill sooner: systemd after 90s, Kubernetes after 30s unless told otherwise", o.Drain, o.Drain+o.Grace)
 	}
 }
 

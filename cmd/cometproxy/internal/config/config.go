@@ -143,6 +143,7 @@ type Access struct {
 
 // Shutdown is about the end of the process.
 type Shutdown struct {
+	Drain time.Duration // over which parked requests are answered; 0: at once
 	Grace time.Duration // for active requests; 0: none
 }
 

@@ -173,6 +173,8 @@ var keys = []key{
 	{path: "access_log.sample", kind: isCount, def: int64(1), min: 1, doc: "log one of so many requests",
 		field: func(t *target) any { return &t.config.Access.Sample }},
 
+	{path: "shutdown.drain", kind: isDuration, def: "20s", max: day, doc: "time over which parked polls are answered when the process is told to end; at least 100 a second are",
+		field: func(t *target) any { return &t.config.Shutdown.Drain }},
 	{path: "shutdown.grace", kind: isDuration, def: "10s", max: day, doc: "time that active requests have when the process is told to end",
 		field: func(t *target) any { return &t.config.Shutdown.Grace }},
 
