@@ -42,6 +42,10 @@ type Options struct {
 	IDs   int
 	IDAge time.Duration
 
+	// Saved is of the hub in whose place this one goes on; nil: it begins anew.
+	// Its Epoch is used in place of the following.
+	Saved *Saved
+
 	// Epoch is the hub's; default a random one.
 	Epoch uint64
 
@@ -89,12 +93,19 @@ func New(o Options) *Hub {
 	h := &Hub{seed: maphash.MakeSeed(), start: time.Now()}
 	h.options.Store(&o)
 	h.epoch = o.Epoch
+	if o.Saved != nil {
+		h.epoch = o.Saved.Epoch
+		h.counter.Store(o.Saved.Number)
+	}
 	h.shards = make([]shard, o.Shards)
 	for i := range h.shards {
 		s := &h.shards[i]
 		s.entries = make(map[string]*entry)
 		s.tombs.limit = o.tombstonesOfShard()
 		s.recent.older, s.recent.newer = &s.recent, &s.recent
+		if o.Saved != nil {
+			s.tombs.watermark = o.Saved.Lost
+		}
 	}
 	h.keys.init(o.Keys, o.KeyAge)
 	h.ids.init(o.IDs, o.IDAge)

@@ -66,12 +66,16 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 	case string(path) == "/channels" || string(path) == "/channels/":
 		method(ctx, "GET", func() { p.listChannels(ctx) })
 	case isChannel:
-		p.channel(ctx, rest)
+		if ctx.IsGet() || ctx.IsHead() {
+			p.channel(ctx, rest)
+			return
+		}
+		p.whilePublishing(ctx, func() { p.channel(ctx, rest) })
 		if ctx.IsPost() {
 			p.set().Observer.Published(ctx.Response.StatusCode())
 		}
 	case string(path) == "/publish" || string(path) == "/publish/":
-		p.publishItems(ctx)
+		p.whilePublishing(ctx, func() { p.publishItems(ctx) })
 		p.set().Observer.Published(ctx.Response.StatusCode())
 	case string(path) == "/reload" && p.set().Internal.Reload != nil:
 		method(ctx, "POST", func() { p.reloadAsked(ctx) })

@@ -33,6 +33,10 @@ type Options struct {
 	// History are the hub's options; its Receiver is the proxy's own.
 	History channels.Options
 
+	// Snapshot is the file in which the history is kept while no process runs;
+	// default: it is not kept.
+	Snapshot string
+
 	Forward  ForwardOptions
 	Hold     HoldOptions
 	Publish  PublishOptions

@@ -15,6 +15,7 @@ import (
 	"cometproxy/backend"
 	"cometproxy/channels"
 	"cometproxy/park"
+	"cometproxy/proxy/snapshot"
 	"cometproxy/proxy/spool"
 )
 
@@ -41,6 +42,9 @@ type Proxy struct {
 	crowds     crowds
 	spool      *spool.Spool // nil: none
 	grip       gripCounts
+	snapshot   *snapshot.File // nil: none
+	publishing sync.RWMutex   // held, for reading, by who publishes or deletes
+	frozen     bool           // guarded by publishing: nobody may any more
 	listeners  sync.WaitGroup // accept loops
 	stop       chan struct{}  // closed when stopped; ends the sweeper
 	sweeper    sync.WaitGroup
@@ -83,7 +87,7 @@ func New(o Options) (*Proxy, error) {
 		p.spool = spool.New(o.SpoolDir, o.Spool, max(o.Spool/64, 1<<20))
 	}
 	o.History.Receiver = p
-	p.hub = channels.New(o.History)
+	p.takeHistory(&o)
 	p.lot = o.NewLot(park.Options{Event: p.event,
 		Refusal:           refusal(fasthttp.StatusServiceUnavailable, "the server holds as many connections as it can; try again later"),
 		RefusalPerAddress: refusal(fasthttp.StatusTooManyRequests, "this address has as many connections as allowed; close others first")})
@@ -184,6 +188,7 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	stuck.Stop()
 	p.abortBackends()
 	p.closeInternal()
+	p.saveHistory()
 	p.listeners.Wait()
 	close(p.stop)
 	p.sweeper.Wait()

@@ -44,7 +44,7 @@ func (p *Proxy) settle(o Options) (*settings, error) {
 }
 
 // Reload puts new options in the place of the old ones, or does nothing and says
-// why. Every parked request stays. NewLot, Log, Observer, Spool, SpoolDir and NoDate
+// why. Every parked request stays. NewLot, Log, Observer, Snapshot, Spool, SpoolDir and NoDate
 // stay what they were. Backends that are among the new ones go on; others end when
 // nothing is under way to them any more.
 func (p *Proxy) Reload(o Options) error {
@@ -52,7 +52,7 @@ func (p *Proxy) Reload(o Options) error {
 	defer p.reloading.Unlock()
 	old := p.set()
 	o.NewLot, o.Log, o.Observer, o.NoDate = old.NewLot, old.Log, old.Observer, old.NoDate
-	o.Spool, o.SpoolDir, o.Internal.Metrics = old.Spool, old.SpoolDir, old.Internal.Metrics
+	o.Spool, o.SpoolDir, o.Snapshot, o.Internal.Metrics = old.Spool, old.SpoolDir, old.Snapshot, old.Internal.Metrics
 	s, err := p.settle(o)
 	if err != nil {
 		return err

@@ -1,11 +1,13 @@
 package test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +21,7 @@ import (
 // drainConfig is a server on given addresses, which a window of so many seconds
 // drains.
 func drainConfig(public, internal string, seconds int, more string) string {
-	return fmt.Sprintf("[public]\nlisten = [%q]\n[internal]\nlisten = [%q]\ndebug = true\n[shutdown]\ndrain = \"%ds\"\n", public, internal, seconds) + more + roomsConfig
+	return fmt.Sprintf("[public]\nlisten = [%q]\n[internal]\nlisten = [%q]\ndebug = true\n[shutdown]\ndrain = \"%ds\"\n", public, internal, seconds) + cmp.Or(more, roomsConfig)
 }
 
 // TestDrainSpread: the answers of a drain are spread over its window, each with a
@@ -138,10 +140,13 @@ func TestRestart(t *testing.T) {
 		t.Skip("-short")
 	}
 	t.Run("without snapshot", func(t *testing.T) { restart(t, "") })
+	t.Run("with snapshot", func(t *testing.T) {
+		restart(t, fmt.Sprintf("[history]\nmessages = 2000\nsnapshot = %q\n", filepath.Join(t.TempDir(), "history"))+roomsRoutes)
+	})
 }
 
 func restart(t *testing.T, history string) {
-	const window = 10
+	window := harness.Scale(10, 3)
 	n := harness.Scale(15000, 1000)
 	public, internal := listening(t), listening(t)
 	config := drainConfig(public.Addr().String(), internal.Addr().String(), window, history)
@@ -165,14 +170,14 @@ func restart(t *testing.T, history string) {
 	s.AwaitParked(n, time.Minute)
 	begin := time.Now()
 	s.Signal(syscall.SIGTERM)
-	wantExit(t, s, 0, (window+20)*time.Second)
+	wantExit(t, s, 0, time.Duration(window+20)*time.Second)
 	over := time.Now()
 	s = harness.StartInheriting(t, config, file(t, public), file(t, internal))
 	s.ClientsStay = true
 	for k := range 7 {
 		s.Publish(fmt.Sprintf("room:t%d", k), "2")
 	}
-	time.Sleep(time.Until(over.Add((window + 4) * time.Second)))
+	time.Sleep(time.Until(over.Add(time.Duration(window+4) * time.Second)))
 	for k := range 7 {
 		s.Publish(fmt.Sprintf("room:t%d", k), "3")
 	}

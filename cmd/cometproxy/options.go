@@ -26,6 +26,7 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 			Total:      off(c.History.Total),
 			Tombstones: off(c.History.Tombstones),
 		},
+		Snapshot: c.History.Snapshot,
 		Forward: proxy.ForwardOptions{
 			Trusted:      c.Forward.TrustedProxies,
 			NoXForwarded: !c.Forward.XForwarded,

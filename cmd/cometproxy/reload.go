@@ -166,6 +166,7 @@ func (s *server) warnFixed(c *config.Config) {
 	for name, differs := range map[string]bool{
 		"public.parker":      was.Public.Parker != is.Public.Parker,
 		"log.format":         was.Log.Format != is.Log.Format,
+		"history.snapshot":   was.History.Snapshot != is.History.Snapshot,
 		"limits.spool_bytes": was.Limits.SpoolBytes != is.Limits.SpoolBytes,
 		"limits.spool_dir":   was.Limits.SpoolDir != is.Limits.SpoolDir,
 	} {

@@ -90,6 +90,9 @@ func checkOperation(found map[string]*section, c *Config) {
 	} else if s.ok("output") && strings.Contains(o, "/") && !isDirectory(filepath.Dir(o)) {
 		s.problem("output", "there is no directory %s: make it, or write another path", quoted(filepath.Dir(o)))
 	}
+	if s, file := found["history"], c.History.Snapshot; s.ok("snapshot") && file != "" && !isDirectory(filepath.Dir(file)) {
+		s.problem("snapshot", "there is no directory %s: make it, or write another path", quoted(filepath.Dir(file)))
+	}
 	if s, dir := found["limits"], c.Limits.SpoolDir; s.ok("spool_dir") && dir != "" && !isDirectory(dir) {
 		s.problem("spool_dir", "there is no directory %s: make it, or write another", quoted(dir))
 	}

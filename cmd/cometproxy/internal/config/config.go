@@ -93,7 +93,8 @@ type History struct {
 	Age        time.Duration // 0: no bound, like the next two
 	Bytes      int64
 	Total      int64
-	Tombstones int // 0: none
+	Tombstones int    // 0: none
+	Snapshot   string // file; empty: none
 }
 
 // Publish bounds what is published.

@@ -110,6 +110,8 @@ var keys = []key{
 	{path: "history.tombstones", kind: isCount, def: int64(1_000_000), doc: "forgotten channels that are remembered by name, so that gaps stay exact",
 		field: func(t *target) any { return &t.config.History.Tombstones }},
 
+	{path: "history.snapshot", kind: isText, def: "", doc: "file in which the history is kept over a restart; empty: it is not, and each client is told of a gap",
+		field: func(t *target) any { return &t.config.History.Snapshot }},
 	{path: "publish.max_bytes", kind: isSize, def: "1MiB", min: 1, max: 1 << 30, doc: "bytes of one message at most",
 		field: func(t *target) any { return &t.config.Publish.MaxBytes }},
 	{path: "publish.max_request", kind: isSize, def: "8MiB", min: 1, max: 1 << 30, doc: "bytes of one publish request at most",
