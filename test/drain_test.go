@@ -130,7 +130,6 @@ type rider struct {
 	seen   []int
 	gaps   int
 	back   time.Time // when it came back after the drain
-	hinted bool
 }
 
 // TestRestart: 15,000 parked clients, SIGTERM, and a new process with the same
