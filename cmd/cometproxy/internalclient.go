@@ -108,11 +108,20 @@ var errLost = errors.New("no answer")
 
 // post returns the body of the answer if it is a 200.
 func (p *inside) post(path string, header http.Header, body []byte) ([]byte, error) {
+	return p.ask(http.MethodPost, path, header, body)
+}
+
+// get returns the body of the answer if it is a 200.
+func (p *inside) get(path string) ([]byte, error) {
+	return p.ask(http.MethodGet, path, nil, nil)
+}
+
+func (p *inside) ask(method, path string, header http.Header, body []byte) ([]byte, error) {
 	client, base, err := internalClient(p.address)
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequest(http.MethodPost, base+path, bytes.NewReader(body))
+	request, err := http.NewRequest(method, base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

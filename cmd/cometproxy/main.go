@@ -31,6 +31,7 @@ var commands = []command{
 	{"check", "read a configuration strictly and name every problem", runCheck},
 	{"reload", "have a running cometproxy read its configuration again", runReload},
 	{"publish", "publish one message through the internal listener", runPublish},
+	{"health", "ask a running cometproxy whether it takes clients", runHealth},
 	{"version", "print the version", runVersion},
 }
 
