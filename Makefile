@@ -1,6 +1,6 @@
 # The verbs of a change; continuous integration (.ci/run) calls the same ones.
 
-.PHONY: all build fmt checkfmt vet staticcheck lint test race fuzz bench benchstat load vuln clean
+.PHONY: all build fmt checkfmt vet staticcheck lint test race fuzz bench benchstat load vuln cross packages release reproducible clean
 
 all: lint test
 
@@ -53,9 +53,27 @@ load:
 vuln: bin/govulncheck
 	tools/vuln.sh
 
+# What other systems get compiles there.
+cross:
+	GOOS=windows go vet ./cmd/cometproxy
+	GOOS=darwin go vet ./cmd/cometproxy
+
+# What is handed out, in DIST. VERSION and SOURCE_DATE_EPOCH are the commit's if they are not said.
+DIST = dist
+TARGETS = linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64
+release: bin/nfpm
+	go run ./deploy/release -out $(DIST) -targets $(TARGETS)
+
+packages: bin/nfpm
+	go run ./deploy/release -out $(DIST) -targets $(TARGETS) -kinds deb,rpm
+
+# Builds a release twice, in different places, and compares: make reproducible TARGETS=linux/amd64
+reproducible: bin/nfpm
+	tools/reproducible.sh $(TARGETS)
+
 # The versions are those of tools/go.mod.
-bin/staticcheck bin/govulncheck bin/benchstat &: tools/go.mod tools/go.sum
+bin/staticcheck bin/govulncheck bin/benchstat bin/nfpm &: tools/go.mod tools/go.sum
 	go build -modfile=tools/go.mod -o bin/ tool
 
 clean:
-	rm -rf bin
+	rm -rf bin dist

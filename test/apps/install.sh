@@ -3,7 +3,7 @@
 # Debian and its relatives. It can be run again at any time: what is there already is left alone.
 set -eu
 
-packages="python3-django gunicorn php-cli ruby puma ruby-rack chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado haproxy slowhttptest"
+packages="python3-django gunicorn php-cli ruby puma ruby-rack chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado haproxy slowhttptest systemd rpm"
 command -v node >/dev/null && command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""
