@@ -30,6 +30,9 @@ var commands = []command{
 	{"demo", "run with a built-in demo app", runDemo},
 	{"check", "read a configuration strictly and name every problem", runCheck},
 	{"reload", "have a running cometproxy read its configuration again", runReload},
+	{"config", "print the configuration in effect", runConfig},
+	{"channels", "list the channels of a running cometproxy", runChannels},
+	{"tail", "follow channels as a client does", runTail},
 	{"publish", "publish one message through the internal listener", runPublish},
 	{"health", "ask a running cometproxy whether it takes clients", runHealth},
 	{"version", "print the version", runVersion},
@@ -97,12 +100,14 @@ func runHelp(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprint(stdout, "cometproxy is a reverse proxy that keeps thousands of long polls open.\n\nUsage: cometproxy COMMAND [flags]\n\n")
 	for _, c := range commands {
-		fmt.Fprintf(stdout, "  %-9s %s\n", c.name, c.summary)
+		fmt.Fprintf(stdout, "  %-10s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(stdout, `
 Without a command, or with flags only, it is serve.
 cometproxy help COMMAND explains one; cometproxy help config lists every key of
 the configuration, which is `+defaultConfig+` unless -config FILE says otherwise.
+The exit code is 0 if all went well, 1 if something failed, 2 if the command line
+is wrong.
 `)
 	return exitOK
 }

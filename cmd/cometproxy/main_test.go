@@ -42,6 +42,9 @@ func TestHelp(t *testing.T) {
 	}
 	for _, c := range commands {
 		for _, args := range [][]string{{"help", c.name}, {c.name, "-h"}, {c.name, "--help"}} {
+			if args[0] == "help" && c.name == "config" {
+				continue // lists the keys
+			}
 			code, stdout, stderr := invoke(args...)
 			if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, "Usage: cometproxy") {
 				t.Errorf("%q: exit %d, %q, %q", args, code, stdout, stderr)
