@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"cometproxy/test/load/internal/crowd"
@@ -59,6 +60,16 @@ func runFanout(args []string) error {
 		return err
 	}
 	all.report(&s.report)
+	if s.server.IsCometproxy() {
+		low, high, err := s.server.ReleaseP99()
+		if err != nil {
+			return err
+		}
+		slices.Sort(all.last)
+		s.report.Add("last_p99", all.last[(len(all.last)*99+99)/100-1], "ms", "99th percentile of the rounds' last")
+		s.report.Add("histogram_above", figures.MS(low), "ms", "the 99th percentile of cometproxy_release_duration_seconds is above this,")
+		s.report.Add("histogram_to", figures.MS(high), "ms", "and at most this")
+	}
 	return s.end()
 }
 
