@@ -25,17 +25,23 @@ type command struct {
 }
 
 // commands in the order that help lists them.
-var commands = []command{
-	{"serve", "run with a configuration", runServe},
-	{"demo", "run with a built-in demo app", runDemo},
-	{"check", "read a configuration strictly and name every problem", runCheck},
-	{"reload", "have a running cometproxy read its configuration again", runReload},
-	{"config", "print the configuration in effect", runConfig},
-	{"channels", "list the channels of a running cometproxy", runChannels},
-	{"tail", "follow channels as a client does", runTail},
-	{"publish", "publish one message through the internal listener", runPublish},
-	{"health", "ask a running cometproxy whether it takes clients", runHealth},
-	{"version", "print the version", runVersion},
+var commands []command
+
+// completion looks at the list, which so cannot be made where it is declared.
+func init() {
+	commands = []command{
+		{"serve", "run with a configuration", runServe},
+		{"demo", "run with a built-in demo app", runDemo},
+		{"check", "read a configuration strictly and name every problem", runCheck},
+		{"reload", "have a running cometproxy read its configuration again", runReload},
+		{"config", "print the configuration in effect", runConfig},
+		{"channels", "list the channels of a running cometproxy", runChannels},
+		{"tail", "follow channels as a client does", runTail},
+		{"publish", "publish one message through the internal listener", runPublish},
+		{"health", "ask a running cometproxy whether it takes clients", runHealth},
+		{"completion", "print a script that completes commands in a shell", runCompletion},
+		{"version", "print the version", runVersion},
+	}
 }
 
 // defaultConfig is the file that is read when none is named.
