@@ -310,3 +310,40 @@ func (r *rider) take(a *harness.Answer) error {
 	}
 	return fmt.Errorf("%d %s", a.Status, a.Body)
 }
+
+// TestReusePort: a new process begins to listen at the address of the old one, which
+// is then told to end; whoever connects meanwhile is served.
+func TestReusePort(t *testing.T) {
+	t.Parallel()
+	const share = "[public]\nlisten = [%q]\nreuse_port = true\n[shutdown]\ndrain = \"1s\"\n"
+	first := harness.Start(t, fmt.Sprintf(share, "127.0.0.1:0")+roomsConfig)
+	address := first.Public[0]
+	held := connect(t, first, 100)
+	park(t, first, held, func(i int) string { return get(fmt.Sprintf("/room/%d?wait=60", i)) })
+	second := harness.Start(t, fmt.Sprintf(share, address)+roomsConfig)
+	first.Signal(syscall.SIGTERM)
+	ended := make(chan struct{})
+	go func() { defer close(ended); wantExit(t, first, 0, 10*time.Second) }()
+	asked := 0
+	for over := false; !over; asked++ {
+		select {
+		case <-ended:
+			over = true
+		default:
+		}
+		c, err := harness.NewClient(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SendGet("/room/1?wait=0")
+		if a, err := c.Read(); err != nil || a.Status != 204 {
+			if err == nil || !strings.Contains(err.Error(), "reset") { // in the queue of a listener that closes
+				t.Fatal(a, err)
+			}
+		}
+		c.Conn.Close()
+		time.Sleep(time.Millisecond)
+	}
+	t.Logf("%d connections while one process takes the other's place", asked)
+	second.Stop()
+}

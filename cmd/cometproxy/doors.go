@@ -29,6 +29,7 @@ const (
 // A door is a listener of the configuration.
 type door struct {
 	kind, address string
+	share         bool           // other processes may listen there too
 	nth           int            // of those with the same address, which can only be of port 0
 	from          []netip.Prefix // who speaks the PROXY protocol there
 	socket        net.Listener   // the system's
@@ -55,7 +56,8 @@ func (d *doors) plan(c *config.Config) (all, opened []*door, use func(), err err
 		from      []netip.Prefix
 	}{{internalDoor, c.Internal.Listen, nil}, {plainDoor, c.Public.Listen, c.Public.ProxyFrom}, {tlsDoor, c.Public.TLSListen, c.Public.ProxyFrom}} {
 		for _, address := range w.addresses {
-			next := &door{kind: w.kind, address: address, nth: count[w.kind+address], from: w.from}
+			next := &door{kind: w.kind, address: address, nth: count[w.kind+address], from: w.from,
+				share: c.Public.ReusePort && w.kind != internalDoor}
 			count[w.kind+address]++
 			old := d.find(next)
 			if old != nil && slices.Equal(old.from, next.from) {
@@ -101,7 +103,7 @@ func (d *doors) unlock(next, old *door) (err error) {
 		if next.kind == internalDoor {
 			elsewhere = `"127.0.0.1:%s"`
 		}
-		next.socket, err = listen(next.address, elsewhere)
+		next.socket, err = listen(next.address, elsewhere, next.share)
 	}
 	if err != nil {
 		return err

@@ -165,6 +165,7 @@ func (s *server) warnFixed(c *config.Config) {
 	was, is := s.config, c
 	for name, differs := range map[string]bool{
 		"public.parker":      was.Public.Parker != is.Public.Parker,
+		"public.reuse_port":  was.Public.ReusePort != is.Public.ReusePort,
 		"log.format":         was.Log.Format != is.Log.Format,
 		"history.snapshot":   was.History.Snapshot != is.History.Snapshot,
 		"limits.spool_bytes": was.Limits.SpoolBytes != is.Limits.SpoolBytes,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -162,9 +163,9 @@ func (s *server) untilSignal() int {
 }
 
 // listen opens a listener. To whom its address is not this machine's, elsewhere
-// recommends another, given the port.
-func listen(address, elsewhere string) (net.Listener, error) {
-	ln, err := listenOne(address)
+// recommends another, given the port. share lets other processes listen there too.
+func listen(address, elsewhere string, share bool) (net.Listener, error) {
+	ln, err := listenOne(address, share)
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {
 		host, port, _ := net.SplitHostPort(address)
 		err = fmt.Errorf("this machine has no address %s; choose one of its own, or %s", host, fmt.Sprintf(elsewhere, port))
@@ -172,7 +173,7 @@ func listen(address, elsewhere string) (net.Listener, error) {
 	return ln, err
 }
 
-func listenOne(address string) (net.Listener, error) {
+func listenOne(address string, share bool) (net.Listener, error) {
 	network, addr := config.SplitListen(address)
 	if ln, err := inheritedListener(network, addr); ln != nil || err != nil {
 		return ln, err
@@ -180,7 +181,11 @@ func listenOne(address string) (net.Listener, error) {
 	if network == "unix" {
 		removeStale(addr)
 	}
-	ln, err := net.Listen(network, addr)
+	var how net.ListenConfig
+	if share {
+		how.Control = sharePort
+	}
+	ln, err := how.Listen(context.Background(), network, addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use by another program, or by another cometproxy; end that or choose another address%w", address, quiet{err})

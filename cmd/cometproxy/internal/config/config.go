@@ -42,6 +42,7 @@ type Public struct {
 	TLSMinVersion string   // 1.2 or 1.3
 
 	RedirectToHTTPS bool
+	ReusePort       bool           // other processes may listen there too
 	ProxyFrom       []netip.Prefix // whose connections begin with a PROXY protocol header
 }
 

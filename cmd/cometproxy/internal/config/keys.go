@@ -62,6 +62,8 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Public.TLSMinVersion }},
 	{path: "public.redirect_to_https", kind: isFlag, def: false, doc: "answer everything that comes by plain http with a redirect to https (308): the same host and target and, if the host has a port, that of tls_listen; https is also what a trusted proxy calls so",
 		field: func(t *target) any { return &t.config.Public.RedirectToHTTPS }},
+	{path: "public.reuse_port", kind: isFlag, def: false, doc: "let another cometproxy listen at the same addresses (SO_REUSEPORT), so that a new one can start before the old one ends",
+		field: func(t *target) any { return &t.config.Public.ReusePort }},
 	{path: "public.proxy_protocol_from", kind: isTexts, doc: "addresses or networks of proxies in front whose connections begin with a PROXY protocol header, version 1 or 2; all public listeners",
 		field: func(t *target) any { return &t.raw.proxyFrom }},
 
