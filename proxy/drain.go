@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"go.uber.org/zap"
@@ -58,6 +59,8 @@ func (p *Proxy) thin(waits []channels.Wait, window time.Duration, hurry <-chan s
 		return
 	}
 	p.log.Info("draining", zap.Int("parked_polls", len(waits)), zap.Duration("over", window), zap.Int64("retry_after_seconds", p.retryAfter.Load()))
+	// The list has one channel's clients together; they are not to come back together.
+	rand.Shuffle(len(waits), func(i, j int) { waits[i], waits[j] = waits[j], waits[i] })
 	begin := time.Now()
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
