@@ -145,7 +145,7 @@ func TestRestart(t *testing.T) {
 }
 
 func restart(t *testing.T, history string) {
-	window := harness.Scale(10, 3)
+	window := harness.Scale(6, 3)
 	n := harness.Scale(15000, 1000)
 	public, internal := listening(t), listening(t)
 	config := drainConfig(public.Addr().String(), internal.Addr().String(), window, history)
@@ -200,13 +200,13 @@ func report(t *testing.T, riders []rider, begin time.Time, window int, kept bool
 			lost++
 		}
 	}
-	most := 0
-	for _, k := range perSecond {
-		most = max(most, k)
+	most := 0 // in two seconds: a busy machine has clients wake up late
+	for i := range len(perSecond) - 1 {
+		most = max(most, perSecond[i]+perSecond[i+1])
 	}
 	t.Logf("%d clients, %d gaps told, %d lost without one; came back in each second: %v", len(riders), gaps, lost, perSecond)
-	if limit := 13 * len(riders) / 10 / window; most > limit {
-		t.Errorf("%d came back in one second, %d allowed", most, limit)
+	if limit := 2 * 13 * len(riders) / 10 / window; most > limit {
+		t.Errorf("%d came back within two seconds, %d allowed", most, limit)
 	}
 	if lost > 0 || kept && gaps > 0 || !kept && gaps < len(riders) {
 		t.Error("messages were lost, or gaps told where there are none, or not told")

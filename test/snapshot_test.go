@@ -29,6 +29,7 @@ type place struct {
 // over and over. The next one always starts, and who comes with a cursor of before
 // gets exactly what came after it, or is told of a gap.
 func TestSnapshotKilled(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "history")
 	var texts []string               // of all messages
 	ids := make(map[string]string)   // id -> text
