@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds a release of the commit twice, in folders of different names and depths, with
+# Builds a release of this tree twice, in folders of different names and depths, with
 # different umasks and time zones and with build caches of their own, and fails if a
 # checksum differs: reproducible.sh TARGETS
 set -euo pipefail
@@ -10,10 +10,13 @@ nfpm=$PWD/bin/nfpm
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# build FOLDER: a copy of what git has of this tree, built there.
+# What git has of this tree, as it is now.
+git ls-files -z | tar --null --files-from=- -cf "$scratch/tree.tar"
+
+# build FOLDER [CACHE]: a copy of it, built there.
 build() {
 	mkdir -p "$1"
-	git ls-files -z | xargs -0 tar -cf - | tar -xf - -C "$1"
+	tar -xf "$scratch/tree.tar" -C "$1"
 	(
 		cd "$1"
 		GOCACHE=${2:-$(go env GOCACHE)} go run ./deploy/release -out dist -targets "$targets" -nfpm "$nfpm"
