@@ -145,7 +145,7 @@ func TestRestart(t *testing.T) {
 }
 
 func restart(t *testing.T, history string) {
-	window := harness.Scale(6, 3)
+	window := harness.Scale(4, 3)
 	n := harness.Scale(15000, 1000)
 	public, internal := listening(t), listening(t)
 	config := drainConfig(public.Addr().String(), internal.Addr().String(), window, history)
