@@ -57,6 +57,9 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 	e := p.hub.Look(&q)
 	conn := ctx.Conn().(park.Conn)
 	if !e.Empty() || r.Wait <= 0 || conn.InputEnded() || p.draining() {
+		if r.Wait > 0 {
+			p.touch(m.Channels)
+		}
 		if r.PreferApplied {
 			ctx.Response.Header.Set("Preference-Applied", r.PreferenceApplied())
 		}

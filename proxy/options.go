@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -42,6 +43,7 @@ type Options struct {
 	Publish  PublishOptions
 	GRIP     GRIPOptions
 	Internal InternalOptions
+	Presence []PresenceOptions
 
 	MaxConns  int // client connections; default (0) no bound
 	MaxParked int // held requests; default (0) no bound
@@ -277,6 +279,10 @@ func (o Options) resolved() Options {
 	}
 	o.Drain = orDuration(o.Drain, 20*time.Second)
 	o.Grace = orDuration(o.Grace, 10*time.Second)
+	o.Presence = slices.Clone(o.Presence)
+	for i := range o.Presence {
+		o.Presence[i] = o.Presence[i].resolved()
+	}
 	if o.NewLot == nil {
 		o.NewLot = park.NewGoroutine
 	}

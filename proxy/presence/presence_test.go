@@ -110,7 +110,7 @@ func TestRandom(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(w.app)); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: the app knows %q; there are %q", seed, got, want)
 		}
-		if st := w.roll.Stats(); st.Present != len(want) || st.Pending != 0 || len(w.roll.leaving) != 0 {
+		if st := w.roll.Stats(); st.Present != len(want) || st.Pending != 0 || len(w.roll.channels) != len(want) || len(w.roll.leaving) != 0 {
 			t.Fatalf("seed %d: %+v; %d are there", seed, st, len(want))
 		}
 	}

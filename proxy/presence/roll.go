@@ -74,7 +74,6 @@ type Roll struct {
 	queue    []string          // to be looked at: what is so may not be what was told
 	leaving  deadlines         // of channels where nobody is
 	underWay *Batch            // what Next gave; nil: nothing
-	told     uint64            // events
 }
 
 // state is what is known of a channel.
@@ -214,9 +213,6 @@ func (r *Roll) Told(taken bool, now time.Time) {
 	b := r.underWay
 	r.underWay = nil
 	taken = taken && b.Session == r.session // else it is to be told of the new one
-	if taken {
-		r.told += uint64(len(b.Events))
-	}
 	for _, e := range b.Events {
 		if e.Kind == Start {
 			r.started = r.started || taken
@@ -258,16 +254,18 @@ func (r *Roll) renew(now time.Time) {
 
 // Stats are counts of one moment.
 type Stats struct {
-	Present int    // channels
-	Pending int    // changes that the app has not taken yet
-	Told    uint64 // events that it has
+	Present int // channels that somebody is on
+	Pending int // changes that the app has not taken yet
 }
 
 // Stats counts.
 func (r *Roll) Stats() (s Stats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.Present, s.Pending, s.Told = len(r.channels), len(r.queue), r.told
+	s.Pending = len(r.queue)
+	for _, st := range r.channels {
+		s.Present += count(st.occupied)
+	}
 	if r.underWay != nil {
 		s.Pending += len(r.underWay.Events)
 	}
