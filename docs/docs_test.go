@@ -175,7 +175,7 @@ func TestConfiguration(t *testing.T) {
 // their values as TOML.
 func exampleValues(t *testing.T) map[string]string {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^# (\[\[certificate\]\]|[a-z0-9_]+ *= [^ ].*)$`).ReplaceAllString(read(t, "config.example.toml"), "$1")
+	text := regexp.MustCompile(`(?m)^# (\[\[(?:certificate|presence)\]\]|[a-z0-9_]+ *= [^ ].*)$`).ReplaceAllString(read(t, "config.example.toml"), "$1")
 	raw := make(map[string]any)
 	if _, err := toml.Decode(text, &raw); err != nil {
 		t.Fatal(err)

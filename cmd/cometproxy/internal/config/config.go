@@ -31,6 +31,7 @@ type Config struct {
 	Certificates []Certificate
 	Backends     []Backend
 	Routes       []Route // never empty
+	Presence     []Presence
 }
 
 // Public is what clients connect to.
@@ -179,6 +180,18 @@ type Health struct {
 	Path               string // empty: they are not
 	Interval, Timeout  time.Duration
 	Healthy, Unhealthy int // more than 0
+}
+
+// Presence is what an app is told of who waits on channels.
+type Presence struct {
+	Channels   []string // patterns, in which * is any text
+	Backend    string
+	Path       string        // begins with /
+	Token      string        // resolved; empty: none
+	TokenFile  string        // as written
+	LeaveAfter time.Duration // more than 0, as is Every
+	Every      time.Duration
+	Node       string // empty: the machine's name
 }
 
 // A Route has Channels, and is native then, or a Backend, or Redirect or Status.

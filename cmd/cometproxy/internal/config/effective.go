@@ -14,7 +14,7 @@ import (
 const hidden = "(hidden)"
 
 // secrets are keys whose value nobody needs to see. One that names a file is none.
-var secrets = []string{"internal.token", "grip.sig_key"}
+var secrets = []string{"internal.token", "grip.sig_key", "presence.token"}
 
 // Effective writes a configuration with every key that counts: what the text, which
 // Parse takes, says of it, or else its default, marked as such. Secrets are hidden.

@@ -153,7 +153,7 @@ func checkPublic(s *section, p *Public, from []string) {
 // checkInternal checks the internal listener, and resolves its token.
 func checkInternal(s *section, in *Internal, token string) {
 	checkAddresses(s, "listen", in.Listen, true)
-	checkToken(s, in, token)
+	in.Token = checkToken(s, in.TokenFile, token)
 	if !s.ok("listen", "token", "token_file") {
 		return
 	}

@@ -58,6 +58,8 @@ func TestValues(t *testing.T) {
 				CORS: &CORS{Origins: []string{"https://a.example", "http://localhost:3000"}, Credentials: true, MaxAge: time.Hour}},
 			{Path: "/", Backend: "app", GRIP: true, GRIPPosition: "answer", Line: c.Routes[1].Line},
 		},
+		Presence: []Presence{{Channels: []string{"user:*", "all"}, Backend: "app", Path: "/presence?a=b", Token: "another-token-of-enough-characters",
+			LeaveAfter: 15 * time.Second, Every: 500 * time.Millisecond, Node: "web-1"}},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)
