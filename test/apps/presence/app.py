@@ -3,25 +3,30 @@ import http.server
 import json
 import os
 import sqlite3
+import threading
 
 from presence import TABLE, note_presence, present
 
 db = sqlite3.connect(os.environ["STORE"], check_same_thread=False)
 db.execute(TABLE)
+one_at_a_time = threading.Lock()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.answer(200, json.dumps(present(db, "user:")).encode())
+        with one_at_a_time:
+            who = present(db, "user:")
+        self.answer(200, json.dumps(who).encode())
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Authorization") != "Bearer " + os.environ["TOKEN"]:
             self.answer(403, b"")
             return
-        note_presence(db, body)
+        with one_at_a_time:
+            note_presence(db, body)
         self.answer(204, b"")
 
     def answer(self, status, body):
@@ -34,4 +39,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
