@@ -264,7 +264,7 @@ func parse(name string, text []byte, readSecret func(string) ([]byte, error)) (*
 	if raw, ok := r.decode(text); ok {
 		r.read(raw, scan(string(text)))
 	}
-	r.problems.sort()
+	r.problems.Sorted()
 	if len(r.problems.Errors()) > 0 {
 		return nil, r.problems
 	}

@@ -14,6 +14,8 @@ type reader struct {
 	config   *Config
 	problems Problems
 	lost     map[string]bool // tables that stand many times, found inside of another
+
+	routeSections []*section // of config.Routes, in their order
 }
 
 func (r *reader) add(line int, key, text string) {
