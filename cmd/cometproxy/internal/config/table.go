@@ -52,6 +52,16 @@ func refused(sections []*section, table []route.Route) bool {
 	return true
 }
 
+// Table is the proxy's table of the routes. Each one's Value is its index in Routes.
+func (c *Config) Table() (*route.Table, error) {
+	var table []route.Route
+	for i := range c.Routes {
+		table = append(table, tableRoute(&c.Routes[i]))
+		table[i].Value = i
+	}
+	return route.NewTable(table)
+}
+
 // tableRoute is a route as the table knows it: one that answers by itself matches
 // as one with a backend does.
 func tableRoute(r *Route) route.Route {
