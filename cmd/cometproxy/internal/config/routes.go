@@ -35,6 +35,7 @@ func (r *reader) routes(tables []rawTable, backends []*readBackend, root *node) 
 		r.routeSections = append(r.routeSections, s)
 	}
 	checkTable(r.routeSections, r.config.Routes)
+	checkShadows(r.routeSections, r.config.Routes)
 	if len(tables) == 0 {
 		r.impliedRoute(backends, root)
 	}
