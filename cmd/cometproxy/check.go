@@ -35,7 +35,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	}
 	c, problems := config.Load(*file)
 	if text, err := os.ReadFile(*file); err == nil && c != nil {
-		problems = append(problems, trial(*file, text, c)...).Sorted()
+		problems = append(problems, try(*file, text, c)...).Sorted()
 	}
 	fmt.Fprint(stdout, problems)
 	if len(problems.Errors()) > 0 {

@@ -15,28 +15,64 @@ import (
 	"cometproxy/proxy"
 )
 
-// trial makes of a configuration what serve makes of it, but for the listeners, and
-// returns what serve would refuse, or what a person should know beforehand.
-func trial(file string, text []byte, c *config.Config) (found config.Problems) {
-	add := func(warning bool, table, name, format string, args ...any) {
-		found = append(found, config.Problem{File: file, Line: config.LineOf(text, table, name), Key: table + "." + name,
-			Text: fmt.Sprintf(format, args...), Warning: warning})
-	}
-	refuse := func(err error) {
-		if err != nil {
-			found = append(found, config.Problem{File: file, Text: err.Error()})
-		}
-	}
-	limit := fileLimit()
-	o, err := options(c, roomFor(c, limit), zap.NewNop(), nil)
+// A trial makes of a configuration what serve makes of it, but for the listeners.
+type trial struct {
+	file  string
+	text  []byte
+	found config.Problems
+}
+
+// try returns what serve would refuse, and what of this machine a person should know
+// beforehand.
+func try(file string, text []byte, c *config.Config) config.Problems {
+	t := &trial{file: file, text: text}
+	o, err := options(c, roomFor(c, fileLimit()), zap.NewNop(), nil)
 	if err == nil {
 		err = proxy.Verify(o)
 	}
-	refuse(err)
-	refuse(tryCertificates(c))
+	t.refuse(err)
+	t.refuse(tryCertificates(c))
 	if err := tryAccessLog(c.Access.Output); err != nil {
-		add(false, "access_log", "output", "this user cannot write there: %v; give it the right to, or write another path", plainCause(err))
+		t.add(false, "access_log", "output", "this user cannot write there: %v; give it the right to, or write another path", plainCause(err))
 	}
+	t.addresses(c)
+	t.machine(c)
+	return t.found
+}
+
+func (t *trial) add(warning bool, table, name, format string, args ...any) {
+	t.found = append(t.found, config.Problem{File: t.file, Line: config.LineOf(t.text, table, name), Key: table + "." + name,
+		Text: fmt.Sprintf(format, args...), Warning: warning})
+}
+
+// refuse is for what nothing in the file can be named for: config should have.
+func (t *trial) refuse(err error) {
+	if err != nil {
+		t.found = append(t.found, config.Problem{File: t.file, Text: err.Error()})
+	}
+}
+
+// machine warns of what there is less of than the configuration takes.
+func (t *trial) machine(c *config.Config) {
+	limit := fileLimit()
+	if most := limit - roomFor(c, limit).reserve; limit > 0 && c.Limits.Connections > most {
+		t.add(true, "limits", "connections", "%d are more than the limit of open files (%d, here) leaves room for, %d: raise it (ulimit -n, LimitNOFILE), or lower this",
+			c.Limits.Connections, limit, most)
+	}
+	if most := memory(); most > 0 && c.History.Total > most {
+		t.add(true, "history", "total", "%d MiB are more than the memory that there is here, %d MiB: lower it", c.History.Total>>20, most>>20)
+	}
+	if dir := c.Limits.SpoolDir; dir != "" && c.Limits.SpoolBytes > 0 && inMemory(dir) {
+		t.add(true, "limits", "spool_dir", "what is written into %s stays in memory: name a directory on a disk, or lower spool_bytes", dir)
+	}
+	if file := c.History.Snapshot; file != "" {
+		if err := tryWriting(file); err != nil {
+			t.add(true, "history", "snapshot", "this user cannot write there: %v; the history would not be kept", plainCause(err))
+		}
+	}
+}
+
+func (t *trial) addresses(c *config.Config) {
 	for _, l := range []struct {
 		table, name, elsewhere string
 		addresses              []string
@@ -46,15 +82,10 @@ func trial(file string, text []byte, c *config.Config) (found config.Problems) {
 	} {
 		for _, address := range l.addresses {
 			if warning, why := tryAddress(address, l.elsewhere); why != "" {
-				add(warning, l.table, l.name, "%s", why)
+				t.add(warning, l.table, l.name, "%s", why)
 			}
 		}
 	}
-	if most := limit - roomFor(c, limit).reserve; limit > 0 && c.Limits.Connections > most {
-		add(true, "limits", "connections", "%d are more than the limit of open files (%d, here) leaves room for, %d: raise it (ulimit -n, LimitNOFILE), or lower this",
-			c.Limits.Connections, limit, most)
-	}
-	return found
 }
 
 func tryCertificates(c *config.Config) error {
@@ -66,16 +97,20 @@ func tryCertificates(c *config.Config) error {
 	return err
 }
 
-// tryAccessLog opens the log's file, or one beside it if there is none yet, which
-// it removes again.
 func tryAccessLog(output string) error {
 	switch output {
 	case "off", "", "stdout", "stderr":
 		return nil
 	}
-	f, err := os.OpenFile(output, os.O_WRONLY|os.O_APPEND, 0)
+	return tryWriting(output)
+}
+
+// tryWriting opens a file, or one beside it if there is none yet, which it removes
+// again.
+func tryWriting(file string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		if f, err = os.CreateTemp(filepath.Dir(output), ".cometproxy-check-*"); err == nil {
+		if f, err = os.CreateTemp(filepath.Dir(file), ".cometproxy-check-*"); err == nil {
 			defer os.Remove(f.Name())
 		}
 	}

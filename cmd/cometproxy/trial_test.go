@@ -33,6 +33,22 @@ func TestTrial(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("check leaves %v behind, %v", left, err)
 	}
+	if memory() > 0 {
+		file := writeFile(t, "c.toml", "[history]\ntotal = \"4000GiB\"\nsnapshot = \"/dev/null/x\""+oneRoute)
+		if _, stdout, _ := invoke("check", "-config", file); !strings.Contains(stdout, `there is no directory "/dev/null"`) {
+			t.Error(stdout)
+		}
+		file = writeFile(t, "c.toml", "[history]\ntotal = \"4000GiB\"\nsnapshot = \""+dir+"\"\n[limits]\nspool_dir = \"/dev/shm\""+oneRoute)
+		_, stdout, _ := invoke("check", "-config", file)
+		for _, want := range []string{file + ":2: warning: history.total: 4096000 MiB are more than the memory", file + ":3: warning: history.snapshot: this user cannot write there: is a directory"} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("no %q in %s", want, stdout)
+			}
+		}
+		if inMemory("/dev/shm") && !strings.Contains(stdout, file+":5: warning: limits.spool_dir: what is written into /dev/shm stays in memory") {
+			t.Error(stdout)
+		}
+	}
 	if limit := fileLimit(); limit > 0 {
 		file := writeFile(t, "c.toml", "[limits]\nconnections = 900000000"+oneRoute)
 		if code, stdout, _ := invoke("check", "-config", file); code != exitOK || !strings.Contains(stdout, file+":2: warning: limits.connections: 900000000 are more than") {
