@@ -127,8 +127,14 @@ func TestTLSCurl(t *testing.T) {
 	}
 	c := s.ClientTo(t, s.Public[1])
 	c.Send(req("GET", "/"))
+	if got := c.Want(t, 400); !strings.Contains(string(got.Body), "This port speaks TLS: write https://") {
+		t.Errorf("%s", got.Body)
+	}
 	if _, err := c.Read(); err == nil {
-		t.Error("plain HTTP was answered")
+		t.Error("plain HTTP goes on")
+	}
+	if out, err := exec.Command(curl, "-sS", "-d", strings.Repeat("x", 100<<10), "http://"+s.Public[1]+"/").CombinedOutput(); !strings.Contains(string(out), "This port speaks TLS") {
+		t.Errorf("%s %v", out, err)
 	}
 }
 
