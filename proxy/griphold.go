@@ -44,6 +44,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 		p.crowds.Leave(home)
 		p.grip.full.Add(1)
 		p.answersFull.note()
+		p.because(ctx, "grip.held_bytes")
 		tooMany(ctx)
 		return
 	}
@@ -130,6 +131,7 @@ func (p *Proxy) full() bool {
 
 func (p *Proxy) tooMany(ctx *fasthttp.RequestCtx) {
 	p.parkedFull.note()
+	p.because(ctx, "limits.parked")
 	tooMany(ctx)
 }
 

@@ -332,6 +332,10 @@ func TestPerAddress(t *testing.T) {
 		own = append(own, c)
 	}
 	refused(from(1), "a fifth connection")
+	const told = `(limits.connections_per_address)","client":"127.0.0.1"`
+	if log := s.Log(); !strings.Contains(log, told) {
+		t.Errorf("no %s in %s", told, log)
+	}
 	from(2).Get(t, "/")
 	for range 2 {
 		own[0].SendGet("/events/1?wait=30")
