@@ -178,7 +178,7 @@ max_body = "10"
 		{"DELETE", "/events/3", "", nil, 405, "poll_method"},
 		{"GET", "/events/4", "x", nil, 400, "poll_with_body"},
 		{"GET", "/only/get", "", nil, 502, "connect_refused"},
-		{"GET", "/two", "", []string{"Host: a b"}, 400, "bad_head"},
+		{"GET", "/two", "", []string{"Content-Length: 0", "Transfer-Encoding: chunked"}, 400, "bad_head"},
 	} {
 		target := c.target
 		if c.reason == "connect_refused" {
