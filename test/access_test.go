@@ -201,7 +201,5 @@ max_body = "10"
 			t.Errorf("%s: %d %q, want %q", target, v.Status, v.Reason, want[target])
 		}
 	}
-	if log := s.Log(); !strings.Contains(log, `"client":"127.0.0.1"`) {
-		t.Errorf("whose polls are refused is not in the log: %s", log)
-	}
+	wantLog(t, s, `(limits.parked_per_address)","client":"127.0.0.1"`)
 }

@@ -305,6 +305,17 @@ func TestPROXYHAProxy(t *testing.T) {
 	}
 }
 
+// wantLog waits for a text in the log, which comes by another way than answers.
+func wantLog(t *testing.T, s *harness.Server, text string) {
+	t.Helper()
+	for end := time.Now().Add(harness.Patience); !strings.Contains(s.Log(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("no %s in %s", text, s.Log())
+			return
+		}
+	}
+}
+
 // TestPerAddress: what one address may have, and that another has its own.
 func TestPerAddress(t *testing.T) {
 	t.Parallel()
@@ -332,10 +343,7 @@ func TestPerAddress(t *testing.T) {
 		own = append(own, c)
 	}
 	refused(from(1), "a fifth connection")
-	const told = `(limits.connections_per_address)","client":"127.0.0.1"`
-	if log := s.Log(); !strings.Contains(log, told) {
-		t.Errorf("no %s in %s", told, log)
-	}
+	wantLog(t, s, `(limits.connections_per_address)","client":"127.0.0.1"`)
 	from(2).Get(t, "/")
 	for range 2 {
 		own[0].SendGet("/events/1?wait=30")
