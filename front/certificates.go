@@ -120,9 +120,9 @@ func (c *Certificates) Watch(every time.Duration, stop <-chan struct{}, told fun
 
 // Listener is TLS over ln. Clients get the first certificate that fits the name
 // that they ask for and what they can verify, else the first of all. Shaking hands
-// is left to the first Read.
+// is left to the first Read. Who speaks plain HTTP there is told so.
 func (c *Certificates) Listener(ln net.Listener) net.Listener {
 	config := &tls.Config{}
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.now.Load(), nil }
-	return tls.NewListener(ln, config)
+	return tls.NewListener(plainListener{ln}, config)
 }

@@ -181,7 +181,7 @@ func (l *lot) letIn(c newcomer) {
 	}
 	switch {
 	case errors.Is(err, errCrowded):
-		l.o.Event(Event{Kind: Crowded})
+		l.o.Event(Event{Kind: Crowded, Peer: c.remote()})
 		l.refuse(c, l.o.RefusalPerAddress)
 	case err != nil:
 		l.o.Event(Event{Kind: AcceptFailed, Err: err})

@@ -132,6 +132,8 @@ type Event struct {
 	Owner any    // EndOfInput, Reset, Deadline: from the stay
 	Gen   uint32 // likewise
 	Err   error  // AcceptFailed only
+
+	Peer net.Addr // Crowded only: whose connection it was; nil: not known
 }
 
 // Conn is a client connection during one turn with the HTTP server: from an

@@ -44,7 +44,7 @@ type visit struct {
 	method, target   string
 	host, peer, from string // from: what a trusted proxy says of the client
 	id               string
-	reason           string // of an answer that is the proxy's, for the app failed
+	reason           string // of an answer that is the proxy's, which refuses, or for the app failed
 	backend, address string
 	app              time.Duration // from the request to the head of the app's answer
 	parked           time.Time     // zero: it was not held
@@ -102,6 +102,10 @@ func (v *visit) asked(id []byte, backend, address string, since time.Time) {
 	}
 	v.id, v.backend, v.address, v.app = string(id), backend, address, time.Since(since)
 }
+
+// because notes for the access log why a request is refused: the key of the limit,
+// or a word for the rule.
+func (p *Proxy) because(ctx *fasthttp.RequestCtx, reason string) { p.visitOf(ctx).failed(reason) }
 
 // failed notes why there is no answer of the app's.
 func (v *visit) failed(reason string) {

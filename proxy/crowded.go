@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
 
 	"cometproxy/park"
 	"cometproxy/park/crowd"
@@ -55,9 +56,11 @@ func (p *Proxy) enterCrowd(ctx *fasthttp.RequestCtx) (home *crowd.Home, ok bool)
 	if !p.crowds.Counts() {
 		return nil, true
 	}
-	home, full := p.crowds.Enter(p.clientOf(ctx))
+	client := p.clientOf(ctx)
+	home, full := p.crowds.Enter(client)
 	if full {
-		p.crowdFull.note()
+		p.crowdFull.note(zap.Stringer("client", client))
+		p.because(ctx, "limits.parked_per_address")
 		retryProblem(ctx, fasthttp.StatusTooManyRequests, 5*time.Second, "as many polls are held for this address as allowed; end others first")
 	}
 	return home, !full

@@ -41,6 +41,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	upgrade, ok := f.head.write(ctx, &p.set().Forward, t)
 	if !ok {
 		forwardings.Put(f)
+		p.because(ctx, "route.strip_prefix")
 		problem(ctx, fasthttp.StatusBadRequest, "write the path's beginning as it is, %s, without escapes and dots", t.stripPrefix)
 		p.refuse(ctx)
 		return
@@ -55,6 +56,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	f.head.fill(&req)
 	if err := p.findBody(f, ctx, conn, &req); err != nil {
 		forwardings.Put(f)
+		p.because(ctx, "bad_request_body")
 		problem(ctx, fasthttp.StatusBadRequest, "the request's body could not be read: %s", shorten(err.Error()))
 		ctx.Response.SetConnectionClose()
 		return
@@ -70,7 +72,7 @@ func (p *Proxy) forward(ctx *fasthttp.RequestCtx, t *target) {
 	f.endWatch(conn)
 	if err != nil {
 		if errors.Is(err, errBodyTooLarge) {
-			t.tooLarge(ctx)
+			t.tooLarge(p, ctx)
 		} else {
 			p.forwardFailed(ctx, f.head.id, err)
 		}
@@ -160,6 +162,7 @@ func (p *Proxy) passOn(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwarding, 
 		x.Close()
 		forwardings.Put(f)
 		ctx.Response.Reset()
+		p.because(ctx, "bad_answer")
 		problem(ctx, fasthttp.StatusBadGateway, "the app changed protocols without having been asked to, or before it had the whole request")
 		p.page(ctx)
 		p.refuse(ctx)

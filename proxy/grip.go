@@ -326,9 +326,11 @@ func (p *Proxy) notInstructed(ctx *fasthttp.RequestCtx, id []byte, err error) {
 		p.grip.refused.Add(1)
 		p.log.Warn("an answer of the app carries GRIP instructions that cannot be followed; its client gets 502",
 			zap.ByteString("method", ctx.Method()), zap.ByteString("target", ctx.Request.Header.RequestURI()), zap.Error(bad.error))
+		p.because(ctx, "grip_instruction")
 		problem(ctx, fasthttp.StatusBadGateway, "the app's answer carries GRIP instructions that cannot be followed; its operator finds the reason in the proxy's log")
 		p.page(ctx)
 	case errors.Is(err, errLargeRequest), errors.Is(err, errSlowRequest):
+		p.because(ctx, "held_request_body")
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 	default:
 		p.forwardFailed(ctx, id, err)

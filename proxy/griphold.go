@@ -45,6 +45,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 		p.crowds.Leave(home)
 		p.grip.full.Add(1)
 		p.answersFull.note()
+		p.because(ctx, "grip.held_bytes")
 		tooMany(ctx)
 		return
 	}
@@ -131,6 +132,7 @@ func (p *Proxy) full() bool {
 
 func (p *Proxy) tooMany(ctx *fasthttp.RequestCtx) {
 	p.parkedFull.note()
+	p.because(ctx, "limits.parked")
 	tooMany(ctx)
 }
 

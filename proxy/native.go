@@ -21,6 +21,7 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	addLines(&ctx.Response.Header, c.answer(head.origin).bytes())
 	if n := req.ContentLength(); n > 0 || n == -1 {
 		// Not read, and never to be taken for the next request.
+		p.because(ctx, "poll_with_body")
 		problem(ctx, fasthttp.StatusBadRequest, "a poll has no body; send it as a GET without one, or publish by POST /channels/CHANNEL to the internal listener")
 		ctx.Response.SetConnectionClose()
 		p.refuse(ctx)
@@ -35,6 +36,7 @@ func (p *Proxy) native(ctx *fasthttp.RequestCtx, m *route.Match) {
 	case ctx.IsGet():
 		p.poll(ctx, m, c, &head)
 	default:
+		p.because(ctx, "poll_method")
 		problem(ctx, fasthttp.StatusMethodNotAllowed, "this route is for polling; use GET, or publish through the internal listener")
 		ctx.Response.Header.Set("Allow", nativeMethods)
 	}
@@ -45,10 +47,12 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 	_, query := splitTarget(ctx.Request.Header.RequestURI())
 	r, err := poll.Parse(query, head.lastEventID, head.prefer, p.set().limits)
 	if err != nil {
+		p.because(ctx, "bad_poll")
 		problem(ctx, fasthttp.StatusBadRequest, "%s", err)
 		return
 	}
 	if n := len(m.Channels); p.set().Hold.MaxChannels > 0 && n > p.set().Hold.MaxChannels {
+		p.because(ctx, "hold.max_channels")
 		problem(ctx, fasthttp.StatusBadRequest, "this request names %d channels; at most %d are allowed (hold.max_channels)", n, p.set().Hold.MaxChannels)
 		return
 	}

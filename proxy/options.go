@@ -314,7 +314,7 @@ type target struct {
 
 func newTarget(r *Route, backends map[string]*backend.Backend) *target {
 	t := &target{backend: backends[r.Backend], name: r.Backend, grip: !r.NoGRIP, fromAnswer: r.FromAnswer,
-		methods: r.Methods, maxBody: r.MaxBody, bodyBound: "max_body", stripPrefix: r.StripPrefix,
+		methods: r.Methods, maxBody: r.MaxBody, bodyBound: "route.max_body", stripPrefix: r.StripPrefix,
 		request: newEdit(r.RequestHeaders), answer: newEdit(r.AnswerHeaders)}
 	if r.CORS != nil {
 		t.cors = newCORS(r.CORS)

@@ -83,7 +83,11 @@ func (p *Proxy) event(ev park.Event) {
 	case park.Refused:
 		p.refused.note()
 	case park.Crowded:
-		p.connsCrowded.note()
+		if ev.Peer == nil {
+			p.connsCrowded.note()
+			return
+		}
+		p.connsCrowded.note(zap.Stringer("client", clientIP(ev.Peer)))
 	case park.Evicted:
 		p.evicted.note()
 	case park.AcceptFailed:
@@ -137,6 +141,7 @@ func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if n := len(ctx.Request.Header.RequestURI()); n > p.set().MaxTarget {
+		p.because(ctx, "limits.target_bytes")
 		problem(ctx, fasthttp.StatusRequestURITooLong, "the request's target has %d bytes; %d are allowed (limits.target_bytes)", n, p.set().MaxTarget)
 		p.refuse(ctx)
 		return
@@ -176,6 +181,7 @@ func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
 	if !errors.As(err, &re) {
 		re = &route.Error{Kind: route.NotFound, Detail: err.Error()}
 	}
+	p.because(ctx, unroutableReason(re.Kind))
 	problem(ctx, re.Status(), "%s", re.Detail)
 	if re.Route != nil {
 		c := re.Route.Value.(*target).cors
@@ -186,15 +192,26 @@ func (p *Proxy) unroutable(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
+func unroutableReason(k route.Kind) string {
+	switch k {
+	case route.BadPath:
+		return "bad_path"
+	case route.BadParam:
+		return "bad_parameter"
+	}
+	return "no_route"
+}
+
 // ambiguous refuses a request of which nobody can be sure where it ends.
 func (p *Proxy) ambiguous(ctx *fasthttp.RequestCtx, why string) {
-	status := fasthttp.StatusBadRequest
+	status, reason := fasthttp.StatusBadRequest, "bad_head"
 	switch why {
 	case badVersion:
-		status = fasthttp.StatusHTTPVersionNotSupported
+		status, reason = fasthttp.StatusHTTPVersionNotSupported, "http_version"
 	case tooManyLines:
-		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+		status, reason = fasthttp.StatusRequestHeaderFieldsTooLarge, "limits.header_lines"
 	}
+	p.because(ctx, reason)
 	problem(ctx, status, "%s", why)
 	ctx.Response.SetConnectionClose()
 	p.refuse(ctx)
@@ -205,6 +222,14 @@ func (p *Proxy) badPublic(ctx *fasthttp.RequestCtx, err error) {
 	p.badRequest(ctx, err)
 	if v := p.access.visit(p, ctx); v != nil {
 		v.method, v.target, v.host = "", "", "" // nobody knows
+		switch ctx.Response.StatusCode() {
+		case fasthttp.StatusRequestHeaderFieldsTooLarge:
+			v.failed("limits.header_bytes")
+		case fasthttp.StatusRequestTimeout:
+			v.failed("limits.header_timeout")
+		default:
+			v.failed("bad_head")
+		}
 		v.end(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), zap.String("broken", complaint(err)))
 	}
 }

@@ -45,10 +45,11 @@ func (t *target) refuses(p *Proxy, ctx *fasthttp.RequestCtx) bool {
 	method := string(ctx.Method())
 	switch {
 	case len(t.methods) > 0 && !slices.Contains(t.methods, method) && (method != "HEAD" || !slices.Contains(t.methods, "GET")):
+		p.because(ctx, "route.methods")
 		problem(ctx, fasthttp.StatusMethodNotAllowed, "%s is not allowed here; use %s", shorten(method), strings.Join(t.methods, ", "))
 		ctx.Response.Header.Set("Allow", strings.Join(t.methods, ", "))
 	case t.maxBody > 0 && int64(ctx.Request.Header.ContentLength()) > t.maxBody:
-		t.tooLarge(ctx)
+		t.tooLarge(p, ctx)
 	default:
 		return false
 	}
@@ -59,7 +60,8 @@ func (t *target) refuses(p *Proxy, ctx *fasthttp.RequestCtx) bool {
 // errBodyTooLarge is what reading a request's body ends with behind route.max_body.
 var errBodyTooLarge = errors.New("the request's body is larger than allowed")
 
-func (t *target) tooLarge(ctx *fasthttp.RequestCtx) {
+func (t *target) tooLarge(p *Proxy, ctx *fasthttp.RequestCtx) {
+	p.because(ctx, t.bodyBound)
 	problem(ctx, fasthttp.StatusRequestEntityTooLarge, "the request's body is larger than %d bytes, the most that is allowed here (%s)", t.maxBody, t.bodyBound)
 }
 
@@ -104,10 +106,12 @@ func (f *fixedAnswer) write(p *Proxy, ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetStatusCode(f.status)
 	switch {
 	case f.redirect == "https" && p.secure(ctx):
+		p.because(ctx, "https_already")
 		problem(ctx, fasthttp.StatusNotFound, "this route only redirects to https, which this request came by")
 	case f.redirect != "":
 		to, ok := f.location(ctx, p.set().HTTPSPort)
 		if !ok {
+			p.because(ctx, "no_host")
 			problem(ctx, fasthttp.StatusBadRequest, "this request has no Host that could be redirected to https")
 			break
 		}

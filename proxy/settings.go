@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
 
 	"cometproxy/backend"
 	"cometproxy/grip"
@@ -41,6 +42,12 @@ func (p *Proxy) settle(o Options) (*settings, error) {
 	s.auth.init(s.Internal)
 	s.public = p.newPublicServer(s)
 	return s, nil
+}
+
+// Verify says what New and Reload would refuse of the options, and starts nothing.
+func Verify(o Options) error {
+	_, err := (&Proxy{log: zap.NewNop()}).settle(o)
+	return err
 }
 
 // Reload puts new options in the place of the old ones, or does nothing and says

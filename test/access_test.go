@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ type visit struct {
 	RequestID                    string `json:"request_id"`
 	Backend, Address, Hold       string
 	Held                         float64
-	Broken                       string
+	Broken, Reason               string
 }
 
 // visits waits for n lines of the log.
@@ -122,4 +123,83 @@ func TestAccessLogMalformed(t *testing.T) {
 			t.Errorf("%+v", v)
 		}
 	}
+}
+
+// TestAccessLogReasons: what is refused says which limit or rule refused it.
+func TestAccessLogReasons(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "access.log")
+	s := harness.Start(t, fmt.Sprintf(`
+[limits]
+target_bytes = "64"
+header_bytes = "4KiB"
+header_lines = 20
+parked_per_address = 1
+[forward]
+trusted_proxies = []
+[access_log]
+output = %q
+[hold]
+max_channels = 2
+[[backend]]
+name = "app"
+urls = ["http://127.0.0.1:1"]
+[[route]]
+path = "/events/{room}"
+channels = ["room:{room}"]
+[[route]]
+path = "/only/get"
+backend = "app"
+methods = ["GET"]
+[[route]]
+path = "/small"
+backend = "app"
+max_body = "10"
+`, file))
+	held := s.Client(t)
+	held.SendGet("/events/held?wait=30")
+	s.AwaitParked(1, harness.Patience)
+	want := map[string]string{"/events/held?wait=30": "", "": "limits.header_bytes"}
+	for _, c := range []struct {
+		method, target, body string
+		lines                []string
+		status               int
+		reason               string
+	}{
+		{"GET", "/events/1?wait=30", "", nil, 429, "limits.parked_per_address"},
+		{"POST", "/only/get", "", nil, 405, "route.methods"},
+		{"POST", "/small", "more than ten bytes", nil, 413, "route.max_body"},
+		{"GET", "/" + strings.Repeat("x", 80), "", nil, 414, "limits.target_bytes"},
+		{"GET", "/lines", "", slices.Repeat([]string{"X: y"}, 30), 431, "limits.header_lines"},
+		{"GET", "/nothing", "", nil, 404, "no_route"},
+		{"GET", "/events/a%2", "", nil, 400, "bad_path"},
+		{"GET", "/events/a:b", "", nil, 400, "bad_parameter"},
+		{"GET", "/events/2?wait=x", "", nil, 400, "bad_poll"},
+		{"DELETE", "/events/3", "", nil, 405, "poll_method"},
+		{"GET", "/events/4", "x", nil, 400, "poll_with_body"},
+		{"GET", "/only/get", "", nil, 502, "connect_refused"},
+		{"GET", "/two", "", []string{"Content-Length: 0", "Transfer-Encoding: chunked"}, 400, "bad_head"},
+	} {
+		target := c.target
+		if c.reason == "connect_refused" {
+			target += "/x"
+		}
+		want[target] = c.reason
+		client := s.Client(t)
+		client.Send(harness.Request(c.method, target, c.body, c.lines...))
+		if got := client.Want(t, c.status); got.Status != c.status {
+			t.Errorf("%s: %d", target, got.Status)
+		}
+	}
+	large := s.Client(t)
+	large.Send(harness.Request("GET", "/large", "", "X: "+strings.Repeat("y", 5000)))
+	large.Want(t, 431)
+	s.Publish("room:held", "news")
+	held.Want(t, 200)
+	for target, v := range visits(t, file, len(want)) {
+		if v.Reason != want[target] {
+			t.Errorf("%s: %d %q, want %q", target, v.Status, v.Reason, want[target])
+		}
+	}
+	wantLog(t, s, `(limits.parked_per_address)","client":"127.0.0.1"`)
 }

@@ -102,3 +102,35 @@ func TestTailRefused(t *testing.T) {
 		t.Errorf("config: %d %s", code, stdout)
 	}
 }
+
+// TestTailTLS: the only listener speaks TLS, and expects this machine to say who its
+// client is; the configuration's certificate is trusted, and no other.
+func TestTailTLS(t *testing.T) {
+	t.Parallel()
+	a, other := newAuthority(t), newAuthority(t)
+	a.issue("a.example")
+	other.issue("a.example")
+	config := func(a *authority) string {
+		return fmt.Sprintf("proxy_protocol_from = [\"127.0.0.1\"]\n%s[[certificate]]\ncert = %q\nkey = %q\n", roomsConfig, a.file("a.example.pem"), a.file("a.example.key"))
+	}
+	s := harness.Start(t, "[public]\nlisten = []\ntls_listen = [\"127.0.0.1:0\"]\n"+config(a))
+	s.Publish("room:a", "first")
+	dir := t.TempDir()
+	file := func(name string, a *authority) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(fmt.Sprintf("[public]\nlisten = []\ntls_listen = [%q]\n%s", s.Public[0], config(a))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	mine, theirs := file("c.toml", a), file("d.toml", other)
+	for _, args := range [][]string{{"-config", mine}, {"-config", theirs, "-insecure"}} {
+		args = append(append([]string{"tail"}, args...), "-from", "earliest", "-n", "1", "room:a")
+		if stdout, stderr, code := command(t, args...); code != 0 || !strings.HasSuffix(stdout, "room:a  first\n") {
+			t.Errorf("%v: %d %s%s", args, code, stdout, stderr)
+		}
+	}
+	if _, stderr, code := command(t, "tail", "-config", theirs, "room:a"); code != 1 || !strings.Contains(stderr, "none of those of the configuration") {
+		t.Errorf("%d %s", code, stderr)
+	}
+}

@@ -127,8 +127,14 @@ func TestTLSCurl(t *testing.T) {
 	}
 	c := s.ClientTo(t, s.Public[1])
 	c.Send(req("GET", "/"))
+	if got := c.Want(t, 400); !strings.Contains(string(got.Body), "This port speaks TLS: write https://") {
+		t.Errorf("%s", got.Body)
+	}
 	if _, err := c.Read(); err == nil {
-		t.Error("plain HTTP was answered")
+		t.Error("plain HTTP goes on")
+	}
+	if out, err := exec.Command(curl, "-sS", "-d", strings.Repeat("x", 100<<10), "http://"+s.Public[1]+"/").CombinedOutput(); !strings.Contains(string(out), "This port speaks TLS") {
+		t.Errorf("%s %v", out, err)
 	}
 }
 
@@ -299,6 +305,17 @@ func TestPROXYHAProxy(t *testing.T) {
 	}
 }
 
+// wantLog waits for a text in the log, which comes by another way than answers.
+func wantLog(t *testing.T, s *harness.Server, text string) {
+	t.Helper()
+	for end := time.Now().Add(harness.Patience); !strings.Contains(s.Log(), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("no %s in %s", text, s.Log())
+			return
+		}
+	}
+}
+
 // TestPerAddress: what one address may have, and that another has its own.
 func TestPerAddress(t *testing.T) {
 	t.Parallel()
@@ -326,6 +343,7 @@ func TestPerAddress(t *testing.T) {
 		own = append(own, c)
 	}
 	refused(from(1), "a fifth connection")
+	wantLog(t, s, `(limits.connections_per_address)","client":"127.0.0.1"`)
 	from(2).Get(t, "/")
 	for range 2 {
 		own[0].SendGet("/events/1?wait=30")

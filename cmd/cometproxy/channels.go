@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,9 +36,9 @@ type channelLine struct {
 // orders are the values of -sort.
 var orders = map[string]func(a, b channelLine) int{
 	"name":     func(a, b channelLine) int { return strings.Compare(a.Name, b.Name) },
-	"waiters":  func(a, b channelLine) int { return b.Waiters - a.Waiters },
-	"messages": func(a, b channelLine) int { return b.Messages - a.Messages },
-	"oldest":   func(a, b channelLine) int { return int(1000 * (b.OldestWaiter - a.OldestWaiter)) },
+	"waiters":  func(a, b channelLine) int { return cmp.Compare(b.Waiters, a.Waiters) },
+	"messages": func(a, b channelLine) int { return cmp.Compare(b.Messages, a.Messages) },
+	"oldest":   func(a, b channelLine) int { return cmp.Compare(b.OldestWaiter, a.OldestWaiter) },
 }
 
 // runChannels lists the channels.

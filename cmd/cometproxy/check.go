@@ -3,27 +3,30 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"cometproxy/cmd/cometproxy/internal/config"
 )
 
 const checkUsage = `
-Usage: cometproxy check [-config FILE]
+Usage: cometproxy check [-strict] [-config FILE]
 
 Reads the configuration strictly and prints every problem with its line, warns
-of what is legal but unwise, and says which channels are public. Exits with 1 if
-there is any problem; warnings alone are no failure.
+of what is legal but unwise, and says which channels are public. It makes of it
+all that serve does, but does not listen. Exits with 1 if there is any problem;
+warnings alone are no failure, but with -strict.
 
 Examples:
   cometproxy check
-  cometproxy check -config /etc/cometproxy/cometproxy.toml
+  cometproxy check -strict -config /etc/cometproxy/cometproxy.toml
 `
 
 // runCheck reads a configuration and says what is wrong with it.
 func runCheck(args []string, stdout, stderr io.Writer) int {
 	flags := newFlags("check", checkUsage, stdout)
 	file := flags.String("config", defaultConfig, "`FILE` to read (default "+defaultConfig+")")
+	strict := flags.Bool("strict", false, "warnings are a failure too")
 	if code, done := parseFlags(flags, args, stderr); done {
 		return code
 	}
@@ -31,8 +34,11 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 		return usageError(stderr, "check", "unexpected %q; name the file with -config %s", flags.Arg(0), flags.Arg(0))
 	}
 	c, problems := config.Load(*file)
+	if text, err := os.ReadFile(*file); err == nil && c != nil {
+		problems = append(problems, try(*file, text, c)...).Sorted()
+	}
 	fmt.Fprint(stdout, problems)
-	if c == nil {
+	if len(problems.Errors()) > 0 {
 		fmt.Fprintf(stdout, "failed: %s: %s\n", *file, tally(problems))
 		return exitFailed
 	}
@@ -41,12 +47,16 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintf(stdout, "PUBLIC  %s -> %s%s\n", r.Pattern(), strings.Join(r.Channels, ", "), openNote(r))
 		}
 	}
-	fmt.Fprintf(stdout, "ok: %s: %s, %s", *file, plural(len(c.Routes), "route"), plural(len(c.Backends), "backend"))
+	word, code := "ok", exitOK
+	if *strict && len(problems) > 0 {
+		word, code = "failed", exitFailed
+	}
+	fmt.Fprintf(stdout, "%s: %s: %s, %s", word, *file, plural(len(c.Routes), "route"), plural(len(c.Backends), "backend"))
 	if n := len(problems); n > 0 {
 		fmt.Fprintf(stdout, ", %s", plural(n, "warning"))
 	}
 	fmt.Fprintln(stdout)
-	return exitOK
+	return code
 }
 
 func openNote(r *config.Route) string {

@@ -69,3 +69,14 @@ func TestCheckExample(t *testing.T) {
 		t.Errorf("exit %d, got\n%swant\n%s", code, stdout, want)
 	}
 }
+
+func TestCheckStrict(t *testing.T) {
+	file := writeFile(t, "c.toml", native)
+	if code, stdout, _ := invoke("check", "-strict", "-config", file); code != exitFailed || !strings.Contains(stdout, "failed: "+file+": 2 routes, 0 backends, 1 warning\n") {
+		t.Errorf("exit %d, %s", code, stdout)
+	}
+	file = writeFile(t, "c.toml", "[[route]]\npath = \"/a\"\nchannels = [\"a\"]\n")
+	if code, stdout, _ := invoke("check", "-strict", "-config", file); code != exitOK {
+		t.Errorf("exit %d, %s", code, stdout)
+	}
+}

@@ -22,8 +22,9 @@ import (
 // publishTimeout bounds one publish from dialling to the last byte.
 const publishTimeout = 30 * time.Second
 
-// maxReply bounds what is printed of an answer.
-const maxReply = 1 << 20
+// maxReply bounds what is taken of an answer. A page of 1,000 channels, all of whose
+// names are as long as can be and escaped, has less than 2 MiB.
+const maxReply = 16 << 20
 
 // inside is the internal listener of a running cometproxy.
 type inside struct {
@@ -136,9 +137,12 @@ func (p *inside) ask(method, path string, header http.Header, body []byte) ([]by
 		return nil, p.explain(err)
 	}
 	defer response.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	reply, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: that of %s broke off: %w", errLost, p.address, err)
+	}
+	if len(reply) > maxReply {
+		return nil, fmt.Errorf("the answer of %s is larger than %d MiB: is that cometproxy's internal listener?", p.address, maxReply>>20)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, p.refused(response, reply)

@@ -72,6 +72,7 @@ type ConfigError struct {
 	Key   string // the field at fault as configured: host, path, channels, params, open, backend
 	Path  string // the route's path, for the reader
 	Text  string // what is wrong and what to write instead
+	Same  int    // the route, counted from 1, that matches the same; 0: that is not what is wrong
 }
 
 // Error names the route, counted from 1 as people do, the key and the problem.

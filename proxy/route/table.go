@@ -188,6 +188,7 @@ func (c *compiler) insert(t *Table) {
 	}
 	if n.rule != nil {
 		c.failf("path", "the same as that of route %d (%q): the names of parameters make no difference", n.rule.index+1, n.rule.route.Path)
+		c.errs[len(c.errs)-1].(*ConfigError).Same = n.rule.index + 1
 		return
 	}
 	n.rule = c.rule

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what the tests in this folder, in .., ../pushpin and ../load run, on
+# Installs what the tests in this folder, in .., ../pushpin, ../load and ../../cmd run, on
 # Debian and its relatives. It can be run again at any time: what is there already is left alone.
 set -eu
 
-packages="python3-django gunicorn php-cli ruby puma ruby-rack chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado haproxy slowhttptest systemd rpm"
+packages="python3-django gunicorn php-cli ruby puma ruby-rack chromium pushpin zurl nginx libnginx-mod-nchan python3-tornado haproxy slowhttptest systemd rpm zsh fish"
 command -v node >/dev/null && command -v npm >/dev/null || packages="$packages nodejs npm"
 
 missing=""

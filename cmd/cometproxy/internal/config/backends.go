@@ -47,6 +47,7 @@ func (r *reader) backends(tables []rawTable) []*readBackend {
 		checkHealth(s, &b)
 		checkBackendTLS(s, &b, t.raw.tls.ca, t.raw.tls.cert, t.raw.tls.key)
 		r.config.Backends = append(r.config.Backends, b)
+		r.backendSections = append(r.backendSections, s)
 	}
 	return found
 }

@@ -12,6 +12,7 @@ import (
 func checkBounds(found map[string]*section, c *Config) {
 	checkHold(found["hold"], &c.Hold)
 	checkHistory(found["history"], &c.History)
+	checkWindow(found["history"], &c.History, &c.Hold)
 	publish, history := found["publish"], found["history"]
 	if !publish.ok("max_bytes", "max_request") {
 		return
@@ -49,7 +50,9 @@ func checkHold(s *section, h *Hold) {
 		s.problem(name, "timeout = %s is above max_timeout = %s: raise max_timeout or lower timeout", s.written("timeout"), s.written("max_timeout"))
 		return
 	}
-	if h.MaxTimeout > usualCut {
+	if h.Timeout > usualCut {
+		s.warn("timeout", "many proxies and load balancers cut a request that is silent for 60s (nginx, Apache, AWS, some after 30s), and every poll of %s is: 25s is usual", s.written("timeout"))
+	} else if h.MaxTimeout > usualCut {
 		s.warn("max_timeout", "many proxies and load balancers cut a request that is silent for 60s (nginx, Apache, AWS, some after 30s): keep it at 60s unless you know every hop")
 	}
 	if h.Timeout < time.Second {
@@ -65,7 +68,11 @@ func checkHistory(s *section, h *History) {
 	if s.ok("age") && h.Age > 0 && h.Age < 10*time.Second {
 		s.warn("age", "a client that needs longer than age = %s to come back is told of a gap: a minute or more suits phones", s.written("age"))
 	}
-	if !s.ok("total", "bytes") || h.Total == 0 {
+	if !s.ok("total", "bytes") {
+		return
+	}
+	if h.Total == 0 {
+		s.warn("total", "no bound: many channels can take all memory of the machine, write one, \"1GiB\"")
 		return
 	}
 	const windows = 16
@@ -96,8 +103,36 @@ func checkOperation(found map[string]*section, c *Config) {
 	if s, dir := found["limits"], c.Limits.SpoolDir; s.ok("spool_dir") && dir != "" && !isDirectory(dir) {
 		s.problem("spool_dir", "there is no directory %s: make it, or write another", quoted(dir))
 	}
-	if s, o := found["shutdown"], c.Shutdown; s.ok("drain", "grace") && o.Drain+o.Grace > 90*time.Second {
-		s.warn("grace", "with drain = %s that is %s, and service managers kill sooner: systemd after 90s, Kubernetes after 30s unless told otherwise", o.Drain, o.Drain+o.Grace)
+	if s := found["limits"]; s.ok("connections_per_address") && c.Limits.ConnectionsPerAddress > 0 && c.Limits.ConnectionsPerAddress < browserConns {
+		s.warn("connections_per_address", "one browser opens %d connections to a site, and people behind one address share it: allow more", browserConns)
+	}
+	checkEnd(found["shutdown"], &c.Shutdown)
+}
+
+// browserConns is how many connections browsers open to one host.
+const browserConns = 6
+
+// unitStop is what the systemd unit (TimeoutStopSec) and the Kubernetes example
+// (terminationGracePeriodSeconds) of this project leave for an end in order.
+const unitStop = 60 * time.Second
+
+func checkEnd(s *section, o *Shutdown) {
+	if !s.ok("drain", "grace") || o.Drain+o.Grace < unitStop {
+		return
+	}
+	name := "drain"
+	if o.Grace > o.Drain {
+		name = "grace"
+	}
+	s.warn(name, "drain = %s and grace = %s can take %s, and service managers kill sooner: the systemd unit and the Kubernetes example after %s, Kubernetes by itself after 30s: raise TimeoutStopSec or terminationGracePeriodSeconds above that, or lower this",
+		o.Drain, o.Grace, o.Drain+o.Grace, unitStop)
+}
+
+// checkWindow compares how long messages are kept with how long polls wait.
+func checkWindow(s *section, h *History, hold *Hold) {
+	const tooShort = 10 * time.Second // has been told of
+	if s.ok("age") && h.Messages > 0 && h.Age >= tooShort && h.Age < hold.Timeout {
+		s.warn("age", "a message is forgotten after %s, and a poll waits for %s ([hold] timeout): who misses one answer is told of a gap, keep messages for some minutes", s.written("age"), hold.Timeout)
 	}
 }
 

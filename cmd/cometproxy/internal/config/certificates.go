@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"strings"
 )
 
@@ -15,9 +16,17 @@ func (r *reader) certificates(tables []rawTable, public *section) {
 				s.problem(name, "is missing: write %s = \"%s\"", name, example)
 			}
 		}
+		var chain []*x509.Certificate
 		if s.ok("cert", "key") {
-			s.keyPair("cert", "key", c.Cert, c.Key)
+			if pair, ok := s.keyPair("cert", "key", c.Cert, c.Key); ok {
+				for _, der := range pair.Certificate {
+					if one, err := x509.ParseCertificate(der); err == nil {
+						chain = append(chain, one)
+					}
+				}
+			}
 		}
+		r.certSections, r.pairs = append(r.certSections, s), append(r.pairs, chain)
 		r.config.Certificates = append(r.config.Certificates, c)
 	}
 	listening := len(r.config.Public.TLSListen) > 0

@@ -245,7 +245,7 @@ func Load(path string) (*Config, Problems) {
 	text, err := readFile(path, maxFile)
 	switch {
 	case err == nil:
-		return Parse(path, text)
+		return parse(path, text, readSecretFile, true)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, Problems{{File: path, Text: "there is no such file: write one (cometproxy help config lists every key), or name another with -config FILE"}}
 	default:
@@ -255,9 +255,10 @@ func Load(path string) (*Config, Problems) {
 
 // Parse reads text as the configuration file called name, which appears in
 // problems. Files that the text names are read; relative names are taken from
-// the working directory.
+// the working directory. Load also warns of who can read these, and of how long
+// certificates last.
 func Parse(name string, text []byte) (*Config, Problems) {
-	return parse(name, text, func(path string) ([]byte, error) { return readFile(path, maxSecret) })
+	return parse(name, text, readSecretFile, false)
 }
 
 // Default is the configuration of an empty file, without any route.
@@ -272,12 +273,17 @@ func Default() *Config {
 	return c
 }
 
-func parse(name string, text []byte, readSecret func(string) ([]byte, error)) (*Config, Problems) {
+func readSecretFile(path string) ([]byte, error) { return readFile(path, maxSecret) }
+
+func parse(name string, text []byte, readSecret func(string) ([]byte, error), around bool) (*Config, Problems) {
 	r := &reader{file: name, readSecret: readSecret}
 	if raw, ok := r.decode(text); ok {
 		r.read(raw, scan(string(text)))
+		if around && len(r.problems.Errors()) == 0 {
+			r.around()
+		}
 	}
-	r.problems.sort()
+	r.problems.Sorted()
 	if len(r.problems.Errors()) > 0 {
 		return nil, r.problems
 	}

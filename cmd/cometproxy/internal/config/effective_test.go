@@ -51,3 +51,49 @@ func TestEffective(t *testing.T) {
 		}
 	}
 }
+
+// TestEffectiveHides: what is printed can be shown around.
+func TestEffectiveHides(t *testing.T) {
+	text := `
+[internal]
+token = "s3cret-token-of-enough-characters"
+[grip]
+sig_key = "base64:czNjcmV0czNjcmV0czNjcmV0czNjcmV0"
+[[backend]]
+name = "app"
+urls = ["http://127.0.0.1:3000"]
+health_path = "/healthz?token=s3cret&deep=yes"
+[[route]]
+path = "/"
+backend = "app"
+set_request_headers = { Authorization = "Bearer s3cret", X-Tenant = "shown-a", Cookie = "a=s3cret", x-api-key = "s3cret", "X-Auth-Token" = "s3cret", X-Client-Secret = "s3cret", X-DB-Password = "s3cret", X-Apikey = "s3cret", X-Odd = "Basic s3cret", X-Db = "postgres://me:s3cret@db.example/x", X-Key = "s3cret" }
+[route.set_answer_headers]
+Set-Cookie = "id=s3cret; Secure"
+Access-Control-Allow-Credentials = "shown-true"
+Strict-Transport-Security = "max-age=31536000; shown-b"
+[[route]]
+path = "/down"
+status = 503
+body = "see https://me:s3cret@www.example.com/shown-c?Access_Key=s3cret&page=shown-d or mail@shown-e.example"
+`
+	if c, problems := Parse("a.toml", []byte(text)); c == nil {
+		t.Fatal(problems)
+	}
+	printed, err := Effective([]byte(text))
+	if err != nil || strings.Contains(printed, "s3cret") || strings.Contains(printed, "czNjcmV0") {
+		t.Errorf("%v, shown:\n%s", err, printed)
+	}
+	for _, want := range []string{"shown-a", "shown-true", "max-age=31536000; shown-b", "shown-c", "shown-d", "mail@shown-e", "deep=yes", "X-Client-Secret", "token = \"(hidden)\"",
+		"token=(hidden)", "://(hidden)@www.example.com", "://(hidden)@db.example/x"} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("no %q in\n%s", want, printed)
+		}
+	}
+	if c, problems := Parse("b.toml", []byte(printed)); c == nil {
+		t.Errorf("%s\n%s", problems, printed)
+	}
+	if printed, err := Effective([]byte("[grip]\nsig_key = \"file:/etc/cometproxy/grip.key\"\n[internal]\ntoken = \"\"\n")); err != nil ||
+		!strings.Contains(printed, "file:/etc/cometproxy/grip.key") || !strings.Contains(printed, "token = \"\"") {
+		t.Errorf("%v\n%s", err, printed)
+	}
+}

@@ -28,7 +28,7 @@ func FuzzConfig(f *testing.F) {
 		return []byte(path), nil
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, problems := parse("f.toml", text, secrets)
+		c, problems := parse("f.toml", text, secrets, false)
 		if (c == nil) != (len(problems.Errors()) > 0) {
 			t.Errorf("config %v with problems\n%s", c, problems)
 		}
@@ -47,7 +47,7 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("problem of several lines: %q", p)
 			}
 		}
-		if _, again := parse("f.toml", text, secrets); again.String() != problems.String() {
+		if _, again := parse("f.toml", text, secrets, false); again.String() != problems.String() {
 			t.Errorf("not the same twice:\n%s\n%s", problems, again)
 		}
 	})

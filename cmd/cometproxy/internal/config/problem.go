@@ -78,7 +78,8 @@ func (ps Problems) String() string {
 	return b.String()
 }
 
-// sort orders by line; problems of one line stay in the order they were found.
-func (ps Problems) sort() {
+// Sorted are the same by line; those of one line stay in the order they were found.
+func (ps Problems) Sorted() Problems {
 	sort.SliceStable(ps, func(i, j int) bool { return ps[i].Line < ps[j].Line })
+	return ps
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"strings"
 )
@@ -14,6 +15,12 @@ type reader struct {
 	config   *Config
 	problems Problems
 	lost     map[string]bool // tables that stand many times, found inside of another
+
+	found           map[string]*section   // the tables that stand once
+	routeSections   []*section            // of config.Routes, in their order, like the next two
+	backendSections []*section            // of config.Backends
+	certSections    []*section            // of config.Certificates
+	pairs           [][]*x509.Certificate // of these: each with its chain; empty: it cannot be read
 }
 
 func (r *reader) add(line int, key, text string) {
@@ -202,6 +209,7 @@ func (r *reader) read(raw map[string]any, at *node) {
 func (r *reader) sections(raw map[string]any, at *node) {
 	t := &target{config: r.config}
 	found := make(map[string]*section)
+	r.found = found
 	for _, name := range tableKeys[""] {
 		if repeated[name] {
 			continue

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,7 +32,10 @@ func (r *reader) routes(tables []rawTable, backends []*readBackend, root *node) 
 			}
 		}
 		r.config.Routes = append(r.config.Routes, route)
+		r.routeSections = append(r.routeSections, s)
 	}
+	checkTable(r.routeSections, r.config.Routes)
+	checkShadows(r.routeSections, r.config.Routes)
 	if len(tables) == 0 {
 		r.impliedRoute(backends, root)
 	}
@@ -102,11 +106,22 @@ func checkPath(s *section, route *Route) map[string]bool {
 			params[name] = true
 		} else if segment == "*" || segment == "**" || segment[0] == ':' {
 			s.warn("path", "the segment %s is taken as it stands: a parameter is written {name}, and a route with backend matches all below its path", quoted(segment))
-		} else if strings.Contains(segment, "%") {
-			s.warn("path", "the segment %s is compared with the decoded request: write the character itself instead of %%XX", quoted(segment))
+		} else if why := badEscapes(segment); why != "" {
+			s.problem("path", "%s", why)
 		}
 	}
 	return params
+}
+
+// badEscapes says what is wrong with a segment as text of a URL, or "".
+func badEscapes(segment string) string {
+	if strings.ContainsRune(segment, ' ') {
+		return fmt.Sprintf("the segment %s has a blank, which no request can: write %s", quoted(segment), quoted(strings.ReplaceAll(segment, " ", "%20")))
+	}
+	if _, err := url.PathUnescape(segment); err != nil {
+		return fmt.Sprintf("the segment %s has a %% that is not followed by two hex digits: a %% itself is written %%25", quoted(segment))
+	}
+	return ""
 }
 
 // cleanPath is path without empty and dot segments.

@@ -57,11 +57,14 @@ func checkHeaderNames(s *section, key string, names []string) {
 
 func checkHeaderValues(s *section, key string, set map[string]string) {
 	for _, name := range sortedNames(set) {
-		if s.ok(key) && strings.IndexFunc(set[name], func(c rune) bool { return c < ' ' || c == 0x7f }) >= 0 {
+		if s.ok(key) && strings.IndexFunc(set[name], isControl) >= 0 {
 			s.problem(key, "the value of %s has a control character or a line break", quoted(name))
 		}
 	}
 }
+
+// isControl reports what no header line can carry.
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 func checkAnswer(s *section, route *Route) {
 	redirects := s.given["redirect"]
@@ -79,6 +82,9 @@ func checkAnswer(s *section, route *Route) {
 	case !redirects && code < 200:
 		s.problem("status", "%d is no code of an answer: write 200 to 599", code)
 	}
+	if s.ok("type") && strings.IndexFunc(route.Type, isControl) >= 0 {
+		s.problem("type", "%s has a control character or a line break: write it as \"text/html\"", quoted(route.Type))
+	}
 	if !s.given["body"] || s.given["status"] && !redirects {
 		return
 	}
@@ -89,8 +95,11 @@ func badRedirect(to string) string {
 	if to == "https" {
 		return ""
 	}
+	if strings.IndexFunc(to, func(c rune) bool { return c <= ' ' || c > '~' }) >= 0 {
+		return fmt.Sprintf("%s has a blank or another character that no URL can have: write it as %%XX", quoted(to))
+	}
 	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(to, "/") {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(to, "/") {
 		return fmt.Sprintf("%s: write \"https\" for the same host, or \"https://www.example.com\", without a / at its end: the client's path and query follow", quoted(to))
 	}
 	return ""

@@ -98,6 +98,8 @@ func checkParams(s *section, route *Route, texts map[string]string, params map[s
 		switch re, err := compileWhole(text); {
 		case s.ok("path") && s.given["path"] && !params[name]:
 			s.note(false, "params", line, "the path %s has no {%s}%s", quoted(route.Path), name, didYouMean(name, sortedNames(params)))
+		case text == "":
+			s.note(false, "params", line, "%s is empty and would match nothing: leave it out, or write \"[0-9]+\"", name)
 		case err != nil:
 			s.note(false, "params", line, "%s = %s is no regular expression: %s", name, quoted(text), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		default:

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const oneRoute = "\n[[route]]\npath = \"/a\"\nchannels = [\"a\"]\n"
+
+// TestTrial: what serve refuses only when it starts, check refuses.
+func TestTrial(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ text, want string }{
+		"foreign address":  {"[public]\nlisten = [\n\"127.0.0.1:25801\", \"203.0.113.7:25802\"]", ":2: public.listen: this machine has no address 203.0.113.7: choose one of its own, or \":25802\" for all\n"},
+		"internal address": {"[internal]\ntoken = \"0123456789abcdef\"\nlisten = [\"203.0.113.7:25802\"]", ":3: internal.listen: this machine has no address 203.0.113.7: choose one of its own, or \"127.0.0.1:25802\"\n"},
+		"no host":          {"[public]\nlisten = [\"no-such-host.invalid:25801\"]", ":2: public.listen: there is no host \"no-such-host.invalid\""},
+		"access log":       {"[access_log]\noutput = \"" + dir + "\"", ":2: access_log.output: this user cannot write there: is a directory"},
+		"blank":            {"[[route]]\npath = \"/a b\"\nchannels = [\"b\"]", ":2: route.path: the segment \"a b\" has a blank"},
+	} {
+		file := writeFile(t, "c.toml", c.text+oneRoute)
+		if code, stdout, _ := invoke("check", "-config", file); code != exitFailed || !strings.Contains(stdout, file+c.want) {
+			t.Errorf("%s: exit %d, %s", name, code, stdout)
+		}
+	}
+	log := filepath.Join(dir, "access.log")
+	file := writeFile(t, "c.toml", "[internal]\nlisten = [\"unix:"+dir+"/none/x.sock\"]\n[access_log]\noutput = \""+log+"\""+oneRoute)
+	code, stdout, _ := invoke("check", "-config", file)
+	if code != exitOK || !strings.Contains(stdout, file+":2: warning: internal.listen: there is no directory "+dir+"/none") {
+		t.Errorf("exit %d, %s", code, stdout)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("check leaves %v behind, %v", left, err)
+	}
+	if memory() > 0 {
+		file := writeFile(t, "c.toml", "[history]\ntotal = \"4000GiB\"\nsnapshot = \"/dev/null/x\""+oneRoute)
+		if _, stdout, _ := invoke("check", "-config", file); !strings.Contains(stdout, `there is no directory "/dev/null"`) {
+			t.Error(stdout)
+		}
+		file = writeFile(t, "c.toml", "[history]\ntotal = \"4000GiB\"\nsnapshot = \""+dir+"\"\n[limits]\nspool_dir = \"/dev/shm\""+oneRoute)
+		_, stdout, _ := invoke("check", "-config", file)
+		for _, want := range []string{file + ":2: warning: history.total: 4096000 MiB are more than the memory", file + ":3: warning: history.snapshot: this user cannot write there: is a directory"} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("no %q in %s", want, stdout)
+			}
+		}
+		if inMemory("/dev/shm") && !strings.Contains(stdout, file+":5: warning: limits.spool_dir: what is written into /dev/shm stays in memory") {
+			t.Error(stdout)
+		}
+	}
+	if limit := fileLimit(); limit > 0 {
+		file := writeFile(t, "c.toml", "[limits]\nconnections = 900000000"+oneRoute)
+		if code, stdout, _ := invoke("check", "-config", file); code != exitOK || !strings.Contains(stdout, file+":2: warning: limits.connections: 900000000 are more than") {
+			t.Errorf("exit %d, %s", code, stdout)
+		}
+	}
+}
