@@ -1,10 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
+
+	"cometproxy/cmd/cometproxy/internal/config"
+	"cometproxy/proxy"
 )
 
 const oneRoute = "\n[[route]]\npath = \"/a\"\nchannels = [\"a\"]\n"
@@ -54,5 +61,55 @@ func TestTrial(t *testing.T) {
 		if code, stdout, _ := invoke("check", "-config", file); code != exitOK || !strings.Contains(stdout, file+":2: warning: limits.connections: 900000000 are more than") {
 			t.Errorf("exit %d, %s", code, stdout)
 		}
+	}
+}
+
+// TestServeTakesWhatCheckTakes makes up routes of odd pieces: config, which has lines,
+// refuses all that the proxy does.
+func TestServeTakesWhatCheckTakes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	from := func(pieces ...string) string {
+		var b strings.Builder
+		for range random.IntN(6) {
+			b.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		return b.String()
+	}
+	taken := 0
+	for range 8_000 {
+		path := "/" + from("/", "a", "b", "%", "%2", "%20", "%2F", "%2e", " ", "{", "}", "{a}", "{b}", ".", "..", "*", ":", "é", "%c3%a9", "%ff", "\t", "?", "#")
+		text := fmt.Sprintf("[[backend]]\nname = \"app\"\nurls = [\"http://127.0.0.1:3000\"]\n[[route]]\npath = %q\n", path)
+		if random.IntN(2) == 0 {
+			text += fmt.Sprintf("host = %q\n", from("a", "*.", ".", "-", "[", "]", "::1", ":", "%", "_", "1.2.3.4", "É", " ", "*"))
+		}
+		switch random.IntN(3) {
+		case 0:
+			text += "backend = \"app\"\n"
+		case 1:
+			text += "status = 503\n"
+		default:
+			text += fmt.Sprintf("channels = [%q]\nopen = %t\n", from("a", "{a}", "{b}", "{", "}", "$", "é", " "), random.IntN(2) == 0)
+			if random.IntN(2) == 0 {
+				text += fmt.Sprintf("params = { a = %q }\n", from("a", "(", ")", "|", "[", "]", "*", "^", "$", "."))
+			}
+		}
+		if random.IntN(2) == 0 {
+			text += "[[route]]\npath = \"/a\"\nbackend = \"app\"\n"
+		}
+		c, _ := config.Parse("c.toml", []byte(text))
+		if c == nil {
+			continue
+		}
+		taken++
+		o, err := options(c, room{}, zap.NewNop(), nil)
+		if err == nil {
+			err = proxy.Verify(o)
+		}
+		if err != nil {
+			t.Errorf("%v:\n%s", err, text)
+		}
+	}
+	if taken < 200 {
+		t.Errorf("only %d are taken at all", taken)
 	}
 }
