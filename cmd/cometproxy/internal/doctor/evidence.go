@@ -17,6 +17,7 @@ type Evidence struct {
 	Connection Connection
 	Kind       Kind
 	First      Answer // of URL
+	Instead    bool   // URL is the probe, for the one that was given does not hold
 
 	ProbeURL string // empty: there is none
 	Probe    *Probing

@@ -65,6 +65,9 @@ func judgeReached(e *Evidence) Check {
 		c.Verdict, c.Level = "redirected", LevelNote
 		c.Text += "; redirected from " + whole(e.Asked)
 	}
+	if e.Instead {
+		c.Text += "; " + whole(e.Asked) + " itself holds nothing, so the probe was asked in its place"
+	}
 	return c
 }
 

@@ -76,9 +76,10 @@ func sumUp(e *Evidence) (s holding) {
 		s.of[o] = h
 		switch o {
 		case Full, Open:
-			s.passed = max(s.passed, h.Asked, h.Answer.Took.Round(100*time.Millisecond))
 			if h.Asked > 0 {
-				s.passed = max(h.Asked, s.passed.Truncate(h.Asked))
+				s.passed = max(s.passed, h.Asked)
+			} else {
+				s.passed = h.Answer.Took
 			}
 		case Cut:
 			took := max(h.Answer.Took, time.Millisecond)
