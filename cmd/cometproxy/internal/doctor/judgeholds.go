@@ -36,7 +36,7 @@ func outcome(h *Hold, kind Kind) Outcome {
 		}
 		return Cut
 	}
-	ours := a.Header.Get("Comet-Cursor") != ""
+	ours := a.Status < 300 && (a.Header.Get("Comet-Cursor") != "" || a.Header.Get(probeField) != "")
 	switch {
 	case h.Asked == 0 && a.Status < 400:
 		return Full
