@@ -17,7 +17,7 @@ import (
 
 const (
 	maxRedirects = 5
-	glance       = 5 * time.Second  // what is silent for so long lets wait
+	glance       = 3 * time.Second  // what is silent for so long lets wait
 	lateness     = 10 * time.Second // how much later than due an answer is waited for
 	echoes       = 4
 )

@@ -25,8 +25,8 @@ func Judge(e *Evidence) *Report {
 		return r
 	}
 	r.add(judgeReached(e))
-	if e.Kind == KindOther {
-		r.add(judgeStranger(&e.First))
+	if a := stranger(e); a != nil {
+		r.add(judgeStranger(a))
 		r.Advice = append(r.Advice, switchOn(e))
 		return r
 	}
@@ -57,7 +57,10 @@ func held(h *Hold, kind Kind) Held {
 
 func judgeReached(e *Evidence) Check {
 	c := Check{Name: "reached", Verdict: "fine", Level: LevelFine}
-	c.Text = fmt.Sprintf("%s in %d ms, %s", e.Connection.Address, e.Connection.Connected.Milliseconds(), e.Connection.Protocol)
+	c.Text = fmt.Sprintf("%s in %d ms", e.Connection.Address, e.Connection.Connected.Milliseconds())
+	if e.Connection.Protocol != "" {
+		c.Text += ", " + e.Connection.Protocol
+	}
 	if e.Connection.TLS != "" {
 		c.Text += fmt.Sprintf(", %s, certificate until %s", e.Connection.TLS, e.Connection.Certificate.UTC().Format("2006-01-02"))
 	}
@@ -69,6 +72,20 @@ func judgeReached(e *Evidence) Check {
 		c.Text += "; " + whole(e.Asked) + " itself holds nothing, so the probe was asked in its place"
 	}
 	return c
+}
+
+// stranger is the answer of somebody who does not know of holds; nil: there is none. Who
+// tries several times to reach cometproxy takes a while to say that it is not there.
+func stranger(e *Evidence) *Answer {
+	if e.Kind == KindOther {
+		return &e.First
+	}
+	if e.Kind == KindSilent && len(e.Holds) > 0 {
+		if a := &e.Holds[0].Answer; a.Status == http.StatusBadGateway || a.Status == http.StatusServiceUnavailable {
+			return a
+		}
+	}
+	return nil
 }
 
 // judgeStranger: what answers at once is no hold, and whether cometproxy is behind
