@@ -37,6 +37,9 @@ func startNginx(t *testing.T, head string, servers map[string]*front) {
 	t.Helper()
 	nginx, dir := need(t, "nginx"), t.TempDir()
 	var b strings.Builder
+	if os.Geteuid() == 0 {
+		b.WriteString("user root;\n") // or its worker could not write into this directory
+	}
 	fmt.Fprintf(&b, "daemon off; worker_processes 1; pid %s/pid; error_log stderr warn;\nevents { worker_connections 1024; }\nhttp {\naccess_log off;\n", dir)
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&b, "%s_temp_path %s/%[1]s;\n", kind, dir)

@@ -16,6 +16,7 @@ func TestCompletion(t *testing.T) {
 			"cometproxy help chan":    "channels",
 			"cometproxy completion z": "zsh",
 			"cometproxy publish -t":   "-type",
+			"cometproxy doctor -ho":   "-hold",
 		} {
 			words := strings.Fields(line)
 			cmd := exec.Command(bash, append([]string{"-c", script + `COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _cometproxy; echo "${COMPREPLY[@]}"`, "bash"}, words...)...)

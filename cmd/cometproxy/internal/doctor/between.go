@@ -160,8 +160,11 @@ func between(e *Evidence) (all []Between) {
 	for i := range e.Holds {
 		add(inAnswer(&e.Holds[i].Answer))
 	}
+	if e.Poll != nil {
+		add(inAnswer(&e.Poll.Coded))
+	}
 	if e.Probe != nil {
-		for _, x := range e.Probe.Echoes {
+		for _, x := range append(slices.Clone(e.Probe.Echoes), deref(e.Probe.Coded)...) {
 			add(inAnswer(&x.Answer))
 			if x.Echo != nil {
 				add(inRequest(x.Echo))

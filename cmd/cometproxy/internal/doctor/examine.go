@@ -96,6 +96,13 @@ func (x *examination) look(ctx context.Context) bool {
 			x.e.Kind = kindOf(&a)
 			return true
 		}
+		if x.o.Connect != "" && (to.Scheme != x.u.Scheme || to.Host != x.u.Host) {
+			x.e.Failure = &Failure{"redirected", "the URL leads to " + to.String(), "Ask for that one; -connect names another port then."}
+			return false
+		}
+		if to.Host != x.u.Host {
+			x.o.Header = nil // may be a secret of the first host
+		}
 		x.e.Redirects = append(x.e.Redirects, x.u.String())
 		x.u = to
 	}
