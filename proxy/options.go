@@ -68,6 +68,10 @@ type Options struct {
 	RedirectToHTTPS bool
 	HTTPSPort       int // takes the place of a port in the Host of who is redirected to https; 0: none does
 
+	// Probe is a path at which clients can find out what stands between them and
+	// this proxy; empty: there is none.
+	Probe string
+
 	// Spool bounds what is kept on disk of answers that their clients are slow to
 	// take, all together; of one it is a 64th. Default 1 GiB, negative: nothing is
 	// kept, and apps wait for their clients. SpoolDir is where; default: the system's

@@ -37,6 +37,7 @@ type Proxy struct {
 	retryAfter atomic.Int64 // seconds, told in answers while draining; 0: nothing is. Set before the state
 	active     inFlight     // requests being worked on, and successors that are not parked
 	tunnels    atomic.Int64
+	probing    atomic.Int64 // probes that are answered in pieces
 	releaser   releaser
 	held       heldAnswers
 	crowds     crowds

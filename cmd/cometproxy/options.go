@@ -72,6 +72,7 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 
 		RedirectToHTTPS: c.Public.RedirectToHTTPS,
 		HTTPSPort:       httpsPort(c),
+		Probe:           c.Public.Probe,
 
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),

@@ -45,6 +45,7 @@ type Public struct {
 	RedirectToHTTPS bool
 	ReusePort       bool           // other processes may listen there too
 	ProxyFrom       []netip.Prefix // whose connections begin with a PROXY protocol header
+	Probe           string         // a path; empty: none
 }
 
 // A Certificate for clients that connect by https: PEM files, which have been

@@ -67,6 +67,8 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Public.ReusePort }},
 	{path: "public.proxy_protocol_from", kind: isTexts, doc: "addresses or networks of proxies in front whose connections begin with a PROXY protocol header, version 1 or 2; all public listeners",
 		field: func(t *target) any { return &t.raw.proxyFrom }},
+	{path: "public.probe", kind: isText, def: "", doc: "path at which cometproxy doctor can find out what stands in between, as /.well-known/cometproxy; whoever can reach it can do that; empty: none",
+		field: func(t *target) any { return &t.config.Public.Probe }},
 
 	{path: "certificate.cert", kind: isText, doc: "PEM file with a certificate and its chain; clients get the one with the name they ask for, else the first; read again when it changes",
 		field: func(t *target) any { return &t.certificate.Cert }},

@@ -39,7 +39,7 @@ func TestValues(t *testing.T) {
 	}
 	c.Routes[0].Params = nil
 	want := &Config{
-		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine", TLSMinVersion: "1.2"},
+		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine", TLSMinVersion: "1.2", Probe: "/.well-known/cometproxy"},
 		Internal: Internal{Listen: []string{"unix:/run/cometproxy/internal.sock", "localhost:5561"}, Token: "a-token-of-enough-characters", TokenFile: "testdata/secret/token", Debug: true},
 		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 20 * time.Second, MaxTimeout: time.Minute, MaxChannels: 10, MaxAnswer: 65536},
