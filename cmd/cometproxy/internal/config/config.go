@@ -69,6 +69,7 @@ type Internal struct {
 	Token     string   // resolved: also when it came from TokenFile
 	TokenFile string   // as written, for messages
 	Debug     bool
+	Page      string // on, read_only or off
 }
 
 // Forward is about what apps are told of their clients.
@@ -229,10 +230,19 @@ const maxFile = 1 << 20
 // Load reads the file at path. The Config is nil if any problem is an error;
 // there may be warnings with a Config.
 func Load(path string) (*Config, Problems) {
+	text, problems := Read(path)
+	if problems != nil {
+		return nil, problems
+	}
+	return Parse(path, text)
+}
+
+// Read reads the text of a configuration file, for Parse.
+func Read(path string) ([]byte, Problems) {
 	text, err := readFile(path, maxFile)
 	switch {
 	case err == nil:
-		return Parse(path, text)
+		return text, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, Problems{{File: path, Text: "there is no such file: write one (cometproxy help config lists every key), or name another with -config FILE"}}
 	default:

@@ -10,14 +10,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// hidden stands for a secret.
-const hidden = "(hidden)"
-
-// secrets are keys whose value nobody needs to see. One that names a file is none.
-var secrets = []string{"internal.token", "grip.sig_key"}
-
 // Effective writes a configuration with every key that counts: what the text, which
-// Parse takes, says of it, or else its default, marked as such. Secrets are hidden.
+// Parse takes, says of it, or else its default, marked as such. Secrets are hidden, see
+// hide.
 func Effective(text []byte) (string, error) {
 	var given map[string]any
 	if err := toml.Unmarshal(text, &given); err != nil {
@@ -50,16 +45,14 @@ func effectiveTable(b *strings.Builder, head, section string, given map[string]a
 		}
 		value, said := given[name]
 		switch {
-		case said && slices.Contains(secrets, k.path) && !strings.HasPrefix(fmt.Sprint(value), "file:") && value != "":
-			fmt.Fprintf(b, "%s = %q\n", name, hidden)
 		case said:
-			fmt.Fprintf(b, "%s = %s\n", name, writeTOML(value))
+			fmt.Fprintf(b, "%s = %s\n", name, writeTOML(hide(k.path, value)))
 		case k.def != nil && section != "route": // what does not fit a route's kind may not be said
 			fmt.Fprintf(b, "%s = %s  # default\n", name, writeTOML(k.def))
 		}
 	}
 	if cors, ok := given["cors"]; ok && section == "route" {
-		fmt.Fprintf(b, "cors = %s\n", writeTOML(cors))
+		fmt.Fprintf(b, "cors = %s\n", writeTOML(hide("route.cors", cors)))
 	}
 }
 
