@@ -1,6 +1,6 @@
 // The table of channels, and the one that is looked at.
 
-import {$, age, bytes, count, el, items, rate, say} from './dom.js';
+import {$, age, bytes, count, el, items, rate, say, visible} from './dom.js';
 
 const step = 50, most = 500; // rows
 
@@ -45,6 +45,7 @@ export class Channels {
   choose(name) {
     this.chosen = name;
     this.mark();
+    this.fresh = Boolean(name); // it is not shown yet
     if (!name) $('detail').hidden = true;
     this.changed();
   }
@@ -68,7 +69,10 @@ export class Channels {
 
   detail(c) {
     $('detail').hidden = false;
-    say($('detailname'), c.name);
+    const top = $('detail').getBoundingClientRect().top;
+    if (this.fresh && top > 0.8 * innerHeight) $('detail').scrollIntoView(); // on a phone it stands below the table
+    this.fresh = false;
+    say($('detailname'), visible(c.name));
     say($('waitingcount'), some(c.waiting.length, c.waiters));
     items($('waiting'), c.waiting.length ? c.waiting : [null], () => el('li'), fillWaiter);
     say($('keptcount'), some(c.kept.length, c.messages));
@@ -88,8 +92,8 @@ function newRow() {
 function fillRow(row, c) {
   row.channel = c.name;
   const button = row.cells[0].firstElementChild;
-  say(button, c.name);
-  button.title = c.name;
+  say(button, visible(c.name));
+  button.title = visible(c.name);
   [count(c.waiters), c.waiters ? age(c.oldest) : '–', rate(c.rate), count(c.messages)].forEach((text, i) => {
     say(row.cells[i + 1], text);
     row.cells[i + 1].className = text === '0' || text === '–' ? 'none' : '';

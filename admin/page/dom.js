@@ -32,6 +32,11 @@ export function items(list, data, make, fill) {
   data.forEach((d, i) => fill(list.children[i], d));
 }
 
+// visible is a name that is what it looks like: characters that turn the direction of
+// what follows, or are not seen, are spelled out.
+export const visible = name => name.replace(/[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u00ad\u0080-\u009f\ufff9-\ufffb]/g,
+  c => `⟨U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
+
 const whole = new Intl.NumberFormat('en');
 
 export const count = n => whole.format(Math.round(n));
