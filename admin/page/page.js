@@ -35,7 +35,7 @@ function show(answer) {
   const last = samples.at(-1)?.t ?? 0;
   samples = samples.filter(s => s.t > last - span);
   for (const plot of plots) plot.draw(samples);
-  say($('version'), answer.version);
+  say($('version'), `${answer.version} · up ${age(answer.uptime)}`);
   $('readonly').hidden = !answer.read_only;
   document.body.classList.toggle('readonly', answer.read_only);
   $('ending').hidden = answer.serving;
@@ -45,7 +45,7 @@ function show(answer) {
   document.title = `${count(answer.figures.parked)} parked · cometproxy`;
 }
 
-function figures({figures: f, uptime}) {
+function figures({figures: f}) {
   const refused = Object.values(f.refused_total).reduce((a, b) => a + b, 0);
   const data = [
     ['Connections', count(f.connections)],
@@ -57,7 +57,6 @@ function figures({figures: f, uptime}) {
     ['Gaps told', count(f.gaps_total)],
     ['Refused', count(refused), refused > 0],
     ['Memory', bytes(f.memory)],
-    ['Up', age(uptime)],
   ];
   items($('figures'), data, () => el('div', '', el('dt'), el('dd')), (e, [name, value, warn]) => {
     say(e.children[0], name);
