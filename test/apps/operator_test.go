@@ -44,7 +44,8 @@ name = "app"
 urls = ["http://%s", "http://%s"]
 health_path = "/healthz?token=SECRET"
 health_interval = "200ms"
-health_unhealthy = 1
+health_timeout = "2s"
+health_unhealthy = 2
 
 [[route]]
 path     = "/live/{room}"

@@ -41,7 +41,7 @@ async function drive(browser, lines) {
   await plots({page, until});
   await hides({page, asked, until});
 
-  await page.waitForSelector('#backends li.in >> nth=1');
+  await page.waitForFunction(() => document.querySelectorAll('#backends li.in').length === 2);
   await order('second server down');
   await page.waitForSelector('#backends li.out');
   assert.match(await text(page, '#backends li.out'), /left out/);
@@ -72,7 +72,7 @@ async function looks({page, is, text, until, asked}) {
   assert.match(await text(page, '#channels tbody'), /^room:4220/);
   await page.click('#channels tbody tr');
   await is(page, '#detailname', 'room:42');
-  await page.waitForSelector('#waiting li >> nth=19');
+  await until(page, () => document.querySelectorAll('#waiting li').length === 20);
   const first = await text(page, '#waiting li:first-child');
   assert.match(first, /127\.0\.0\.1:\d+.*\/live\/\{room\}.*\d s/);
   await page.fill('#search', 'nothing like it');
@@ -106,7 +106,7 @@ async function hostile({page, is, text, until}) {
   for (const name of ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', 'it\'s "quoted" & <b>', 'javascript:alert(1)',
     '⟨U+202E⟩gpj.exe', 'zero⟨U+200B⟩width', 'עברית', '日本語 😀', 'a/b?c#d%2F', '  spaces  ', 'x${alert(1)}{{7*7}}', '__proto__']) {
     assert.ok(shown.includes(name), `${name} is not in ${JSON.stringify(shown)}`);
-    await page.locator('#channels tbody td:first-child button').nth(shown.indexOf(name)).click();
+    await page.evaluate(n => [...document.querySelectorAll('#channels tbody button')].find(b => b.textContent === n).click(), name);
     await is(page, '#detailname', name);
     await is(page, '#kept .text', '<img src=x onerror=alert(1)>');
     assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main script, main b:not([class]) img, script:not([src])').length), 0);
@@ -162,10 +162,10 @@ async function plots({page, until}) {
   }
   await until(page, ([d]) => document.querySelector('#releases path.first').getAttribute('d') !== d, before);
   assert.ok(await top() < 100, 'the plot of releases stays at its base');
-  const box = await page.locator('#parked .frame').boundingBox();
-  await page.mouse.move(box.x + box.width - 10, box.y + 20);
+  const frame = page.locator('#parked .frame'), {width} = await frame.boundingBox();
+  await frame.hover({position: {x: width - 10, y: 20}});
   await until(page, () => /^\d+ s ago$/.test(document.querySelector('#parked .times').lastElementChild.textContent));
-  await page.mouse.move(0, 0);
+  await page.hover('h1');
   console.log('the plots move');
 }
 
