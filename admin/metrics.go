@@ -109,6 +109,11 @@ type askedKey struct {
 	reason  string
 }
 
+// countPages adds how many pages watch.
+func (m *Metrics) countPages(pages func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cometproxy_pages", Help: "Pages for operators that watch."}, pages))
+}
+
 // Watch adds what stats say, which is asked at each scrape.
 func (m *Metrics) Watch(stats func() proxy.Stats) { m.registry.MustRegister(collector(stats)) }
 

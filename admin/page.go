@@ -49,6 +49,7 @@ func NewPage(version string, m *Metrics) *Page {
 	p := &Page{shell: readShell(), version: version, began: time.Now(), live: newLive(),
 		sampler: &sampler{released: m.released}, stop: make(chan struct{})}
 	m.news = p.live.tell
+	m.countPages(func() float64 { return float64(p.live.pages.Load()) })
 	return p
 }
 
