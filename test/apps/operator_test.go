@@ -43,8 +43,8 @@ sig_key = "SECRET-key-of-the-app-and-the-proxy"
 name = "app"
 urls = ["http://%s", "http://%s"]
 health_path = "/healthz?token=SECRET"
-health_interval = "200ms"
-health_timeout = "2s"
+health_interval = "1s"
+health_timeout = "1s"
 health_unhealthy = 2
 
 [[route]]

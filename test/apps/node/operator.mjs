@@ -17,7 +17,7 @@ async function drive(browser, lines) {
     page.setDefaultTimeout(15_000);
     page.on('pageerror', error => complaints.push(String(error)));
     page.on('dialog', dialog => { complaints.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-    page.on('console', m => { if (/Content.Security.Policy|Refused|violat/i.test(m.text())) complaints.push(m.text()); });
+    page.on('console', m => { if (address === url && /Content.Security.Policy/i.test(m.text())) complaints.push(m.text()); });
     page.on('request', r => {
       if (!r.url().startsWith(url) && address === url) complaints.push(`asked elsewhere: ${r.url()}`);
       if (r.url().includes('/admin/live')) asked.push({at: Date.now(), url: r.url(), headers: r.headers()});
@@ -209,7 +209,8 @@ async function shapes({open, picture, page}) {
 
 // foreign: a page of another origin can neither publish, nor show this one in a frame.
 async function foreign({open, page}) {
-  const stranger = await open(other);
+  const stranger = await open(other), said = [];
+  stranger.on('console', m => said.push(m.text()));
   await stranger.evaluate(async url => {
     for (const mode of ['no-cors', 'cors']) await fetch(`${url}channels/evil`, {method: 'POST', body: 'x', mode}).catch(() => {});
     const frame = document.createElement('iframe');
@@ -220,6 +221,7 @@ async function foreign({open, page}) {
   const own = await page.evaluate(async () => (await fetch('channels/evil')).status);
   assert.equal(own, 404, 'another page has published');
   for (const frame of stranger.frames().slice(1)) assert.equal(await frame.locator('#channels').count(), 0, 'the page is in a frame');
+  assert.ok(said.some(text => /frame-ancestors 'none'/.test(text)), `the browser says nothing of the frame: ${said}`);
   await stranger.close();
   console.log('a page of another origin gets nothing done');
 }
