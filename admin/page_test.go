@@ -136,13 +136,9 @@ func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page, px := watching(t)
 		a := answered(t, page, "/admin/live")
-		ended := 0
 		var all sync.WaitGroup
 		for range 3 {
-			all.Go(func() {
-				answered(t, page, "/admin/live?cursor="+a.Cursor)
-				ended++
-			})
+			all.Go(func() { answered(t, page, "/admin/live?cursor="+a.Cursor) })
 		}
 		synctest.Wait()
 		if n := page.figures(new(proxy.Stats)).Pages; n != 3 {

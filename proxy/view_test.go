@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,5 +80,50 @@ func TestLabels(t *testing.T) {
 	}
 	if len(l.texts) != maxLabels || l.of("/a") != a || l.of("/new") != 0 {
 		t.Errorf("%d labels", len(l.texts))
+	}
+}
+
+// TestLooking: looking while clients come and go, are answered and hang up. The race
+// detector and the books at the end say whether it touches what is others'.
+func TestLooking(t *testing.T) {
+	s := open(t, Options{})
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 200 {
+				c := s.dial()
+				c.get("/both/1?wait=0.02", "Connection: close")
+				if (i+n)%3 == 0 {
+					c.Close()
+					continue
+				}
+				c.answer()
+				c.Close()
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	for looked := 0; ; looked++ {
+		select {
+		case <-done:
+			t.Logf("looked %d times", looked)
+			return
+		default:
+		}
+		list, waiters := s.WaitersOn("room:1", 5)
+		if len(list) > 5 || len(list) > waiters {
+			t.Fatalf("%d of %d", len(list), waiters)
+		}
+		for _, w := range list {
+			if w.Route != "/both/{room}" || w.Channels != 2 {
+				t.Fatalf("%+v", w)
+			}
+		}
+		s.Survey(channels.Survey{Order: channels.ByOldestWaiter, Limit: 3})
+		s.NewestOf("room:1", 3, 10)
+		if looked%10 == 0 {
+			s.hub.Publish(channels.Item{Channel: "room:1", Data: &payload{body: []byte("x"), kind: text, contentType: textPlain}, Forms: channels.Native})
+		}
 	}
 }

@@ -46,8 +46,14 @@ export class Channels {
     this.chosen = name;
     this.mark();
     this.fresh = Boolean(name); // it is not shown yet
-    if (!name) $('detail').hidden = true;
+    this.open(Boolean(name) && !$('detail').hidden);
     this.changed();
+  }
+
+  // open shows the channel that is looked at, or that none is.
+  open(is) {
+    $('detail').hidden = !is;
+    $('hint').hidden = is || Boolean(this.chosen);
   }
 
   mark() {
@@ -62,13 +68,12 @@ export class Channels {
     $('nochannels').hidden = all > 0;
     say($('nochannels'), this.search ? `No channel has “${this.search}” in its name.` : 'Nobody waits, and no message is kept.');
     $('more').hidden = shown >= all || shown >= most;
-    const open = Boolean(channel) && channel.name === this.chosen; // not that of a moment ago
-    if (open) this.detail(channel);
-    else if (!this.chosen) $('detail').hidden = true;
+    if (!this.chosen) this.open(false);
+    else if (channel?.name === this.chosen) this.detail(channel); // and not that of a moment ago
   }
 
   detail(c) {
-    $('detail').hidden = false;
+    this.open(true);
     const top = $('detail').getBoundingClientRect().top;
     if (this.fresh && top > 0.8 * innerHeight) $('detail').scrollIntoView(); // on a phone it stands below the table
     this.fresh = false;

@@ -77,13 +77,14 @@ export class Plot {
     this.lines.forEach((line, i) => {
       const v = shown ? line.of(shown) : null;
       say(this.values[i].value, v === null ? '–' : this.format(v));
+      this.values[i].value.className = v === null ? 'none' : '';
     });
   }
 }
 
-// above is a round number at or above a value, for the top of a scale.
+// above is a round number above a value, for the top of a scale.
 function above(value) {
   if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map(n => n * power).find(n => n >= value * 0.999);
+  const wanted = value * 1.1, power = 10 ** Math.floor(Math.log10(wanted));
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map(n => n * power).find(n => n >= wanted);
 }
