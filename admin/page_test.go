@@ -89,7 +89,7 @@ func TestLive(t *testing.T) {
 		if time.Since(began) != 0 || len(at.Samples) != 0 || at.Reset || at.Cursor != next.Cursor {
 			t.Errorf("at once: %+v", at)
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(10500 * time.Millisecond)
 		if back := answered(t, page, "/admin/live?cursor="+at.Cursor); back.Reset || len(back.Samples) != 10 {
 			t.Errorf("back after 10 s: reset %v, %d samples", back.Reset, len(back.Samples))
 		}
