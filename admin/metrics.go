@@ -25,6 +25,7 @@ type Metrics struct {
 	asked     *prometheus.CounterVec   // by backend and code
 	took      *prometheus.HistogramVec // by backend
 	byKey     sync.Map                 // askedKey -> *askedFigures
+	news      func()                   // static once there is a proxy: told of publish requests; nil: nobody is
 }
 
 var _ proxy.Observer = (*Metrics)(nil)
@@ -75,6 +76,9 @@ func (m *Metrics) Released(took time.Duration) { m.released.Observe(took.Seconds
 
 func (m *Metrics) Published(status int) {
 	m.published.WithLabelValues(strconv.Itoa(status)).Inc()
+	if m.news != nil {
+		m.news()
+	}
 }
 
 func (m *Metrics) Asked(backend string, status int, reason string, took time.Duration) {
@@ -103,6 +107,11 @@ type askedKey struct {
 	backend string
 	status  int
 	reason  string
+}
+
+// countPages adds how many pages watch.
+func (m *Metrics) countPages(pages func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cometproxy_pages", Help: "Pages for operators that watch."}, pages))
 }
 
 // Watch adds what stats say, which is asked at each scrape.

@@ -26,6 +26,10 @@ type Waiter struct {
 	// before the first Prepare and never changed.
 	Owner any
 
+	// Tag and Label are for the owner, too: what Sightings tells of the waiter. They
+	// may be set while it is free, and stay from Prepare to Free.
+	Tag uint64
+
 	word atomic.Uint64 // generation<<32 | reason<<8 | state
 
 	// Static from Prepare to Free; the links themselves are guarded by their
@@ -36,6 +40,7 @@ type Waiter struct {
 	parkedAt    uint32  // hub clock, ms; wraps around after 49 days
 	maxBytes    int32
 	maxMessages int32
+	Label       uint16
 	accepts     Forms
 
 	// Owned by the claimant.

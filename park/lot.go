@@ -251,6 +251,25 @@ func (l *lot) Close(id ID) {
 	}
 }
 
+// Peer implements Lot.
+func (l *lot) Peer(id ID) net.Addr {
+	e := l.lock(id)
+	if e == nil {
+		return nil
+	}
+	defer e.mu.Unlock()
+	if a := l.peers.addr(e.slot); a != nil {
+		return a
+	}
+	if e.far != nil {
+		return e.far.conn.RemoteAddr()
+	}
+	if a := peerFD(int(e.fd)); a != nil {
+		return a
+	}
+	return nil
+}
+
 // settleLocked decides how a connection goes on whose last answer is written.
 // If it returns true, the caller hands it to a worker.
 func (e *entry) settleLocked(end bool) (serve bool) {

@@ -66,6 +66,10 @@ type Lot interface {
 	// so it must not be called from one. No event comes after it has returned.
 	Shut()
 
+	// Peer is the address of a connection's client, nil if the connection is gone.
+	// It is for who looks at a running lot: it may cost a call of the system.
+	Peer(id ID) net.Addr
+
 	// Limit changes the bounds of connections. Those that are beyond them stay.
 	Limit(Limits)
 

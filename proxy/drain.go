@@ -88,7 +88,7 @@ func (p *Proxy) endWait(w channels.Wait) {
 		return
 	}
 	h := w.Waiter.Owner.(*hold)
-	defer p.recoverConn(h.conn)
+	defer p.recoverConn(h.conn())
 	p.finish(h, nil)
 }
 

@@ -98,7 +98,7 @@ func (p *Proxy) instructed(ctx *fasthttp.RequestCtx, conn park.Conn, f *forwardi
 	case in.Hold == grip.NoHold:
 		(&gripAnswer{held: held}).write(ctx)
 	default:
-		p.gripHold(ctx, conn, in, held, begin, f.target.fromAnswer)
+		p.gripHold(ctx, conn, in, held, begin, f.target)
 	}
 	forwardings.Put(f)
 	if unread {

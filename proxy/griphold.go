@@ -18,8 +18,8 @@ const nowhere = "$nowhere"
 
 // gripHold holds a request as its app's answer says, or answers it if there is
 // something to tell already.
-func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Instruction, held *heldAnswer, begin uint64, fromAnswer bool) {
-	q := p.gripQuery(ctx, in, begin, fromAnswer)
+func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Instruction, held *heldAnswer, begin uint64, t *target) {
+	q := p.gripQuery(ctx, in, begin, t.fromAnswer)
 	e := p.hub.Look(&q)
 	switch {
 	case !e.Empty() || conn.InputEnded() || p.draining():
@@ -55,7 +55,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 	if ctx.IsHead() {
 		h.shape |= shapeHead
 	}
-	h.held = kept
+	h.held, h.waiter.Label = kept, t.label
 	wait := in.Timeout
 	if max := p.set().GRIP.MaxTimeout; max > 0 {
 		wait = min(wait, max)

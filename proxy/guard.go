@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"net"
 	"net/netip"
@@ -14,13 +15,15 @@ import (
 
 // A guard decides who may use the internal listener.
 type guard struct {
-	token string                 // static
-	hosts []string               // static, lower case
-	known atomic.Pointer[string] // the Host header admitted last: publishers send the same again and again
+	token    string                 // static
+	hosts    []string               // static, lower case
+	page     bool                   // static: there is a page, which may send what its browser sends
+	readOnly bool                   // static: browsers may only read
+	known    atomic.Pointer[string] // the Host header admitted last: publishers send the same again and again
 }
 
 func (g *guard) init(o InternalOptions) {
-	g.token = o.Token
+	g.token, g.page, g.readOnly = o.Token, o.Page != nil, o.ReadOnly
 	for _, h := range o.Hosts {
 		g.hosts = append(g.hosts, strings.ToLower(h))
 	}
@@ -28,6 +31,23 @@ func (g *guard) init(o InternalOptions) {
 
 // admit answers with a problem, and reports false, if the request may not pass.
 func (g *guard) admit(ctx *fasthttp.RequestCtx) bool {
+	return g.admitCaller(ctx) && g.admitWrite(ctx)
+}
+
+// admitWrite refuses what a browser sends to change something, if browsers may only
+// read. Each tells of itself: all send Origin with every request that is no GET or
+// HEAD, whoever's script it is. It is no defence against who has the token and another
+// program; it keeps hands that look from what they could touch by mistake.
+func (g *guard) admitWrite(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	if !g.readOnly || ctx.IsGet() || ctx.IsHead() || len(h.Peek("Origin")) == 0 && len(h.Peek("Sec-Fetch-Site")) == 0 {
+		return true
+	}
+	problem(ctx, fasthttp.StatusForbidden, "browsers may only read here: internal.page is \"read_only\" in the configuration")
+	return false
+}
+
+func (g *guard) admitCaller(ctx *fasthttp.RequestCtx) bool {
 	if g.token == "" {
 		return g.admitLocal(ctx)
 	}
@@ -50,11 +70,24 @@ func (g *guard) signed(token string) bool {
 }
 
 // admitLocal refuses what a web page could have made a browser on this machine
-// send: without a token, being here is all that admits anybody.
+// send: without a token, being here is all that admits anybody. Only the proxy's own
+// page may, and it is known by what no script can choose: Origin, Sec-Fetch-Site and
+// Host are the browser's. Each line stops another attack:
+//
+//   - Origin: a page of another site, or of another port of this machine, posts here.
+//     Its own Origin comes with that, or "null" from a sandbox or a file; none is this
+//     listener's.
+//   - Sec-Fetch-Site: it sends a GET, which has no Origin, as an image or a script, to
+//     find out by what it takes or fails with what is here. "same-site" is another port
+//     of the same host: any other program's page. (Not all browsers send it, and over
+//     plain HTTP only to this machine; a GET changes nothing.)
+//   - Host: a name of the attacker's that was made to point here (DNS rebinding). To the
+//     browser that page has the very origin it asks, so that both lines above let it
+//     pass; but its name is in Host, and in Origin too, and no name that a name server
+//     can turn is known here.
 func (g *guard) admitLocal(ctx *fasthttp.RequestCtx) bool {
-	h := &ctx.Request.Header
 	switch {
-	case len(h.Peek("Origin")) > 0 || string(h.Peek("Sec-Fetch-Site")) == "cross-site":
+	case !g.admitsOrigin(ctx) || foreignFetch(ctx):
 		problem(ctx, fasthttp.StatusForbidden, "the internal listener takes no requests from web pages; set internal.token, and send it, if it should")
 		return false
 	case !g.admitsHost(ctx):
@@ -62,6 +95,30 @@ func (g *guard) admitLocal(ctx *fasthttp.RequestCtx) bool {
 		return false
 	}
 	return true
+}
+
+// admitsOrigin reports that no page has sent the request, or the proxy's own: one
+// whose origin is this very listener, by the Host that admitsHost looks at next. https
+// is not spoken here, so an https origin is somebody else's, in front: with a token it
+// may be.
+func (g *guard) admitsOrigin(ctx *fasthttp.RequestCtx) bool {
+	origins := ctx.Request.Header.PeekAll("Origin")
+	if len(origins) == 0 {
+		return true
+	}
+	host, ok := bytes.CutPrefix(origins[0], []byte("http://"))
+	return ok && g.page && len(origins) == 1 && len(host) > 0 && bytes.Equal(host, ctx.Request.Header.Host())
+}
+
+// foreignFetch reports that a page of another origin has sent the request, as far as
+// the browser tells. "none" is the person, who typed the address.
+func foreignFetch(ctx *fasthttp.RequestCtx) bool {
+	for _, site := range ctx.Request.Header.PeekAll("Sec-Fetch-Site") {
+		if string(site) != "same-origin" && string(site) != "none" {
+			return true
+		}
+	}
+	return false
 }
 
 // admitsHost is the defence against DNS names that were made to point here.

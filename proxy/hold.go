@@ -19,9 +19,12 @@ type hold struct {
 	waiter channels.Waiter
 	own    *lines      // that answers to others do not have
 	held   *heldAnswer // of a GRIP hold, one of Proxy.held; nil: a native poll
-	conn   park.ID
 	shape  shape
 }
+
+// conn is the connection that is parked. It is the waiter's tag, and the route is its
+// label, so that who looks at a channel is told of them: see Proxy.WaitersOn.
+func (h *hold) conn() park.ID { return park.ID(h.waiter.Tag) }
 
 var holds = sync.Pool{New: func() any {
 	h := new(hold)
@@ -59,20 +62,20 @@ func (a *asking) owner() *Proxy { return a.proxy }
 // publisher could release a connection that the lot has not got yet.
 func (a *asking) takeOver(conn park.Conn, buffered io.Reader) {
 	p, h := a.proxy, a.hold
-	h.conn = conn.ID()
+	h.waiter.Tag = uint64(conn.ID())
 	carried := conn.Detach(buffered)
 	if len(carried) >= maxCarried {
 		a.drop() // so much is not read beyond, and the client's end would not be noticed
-		p.lot.Close(h.conn)
+		p.lot.Close(h.conn())
 		return
 	}
 	names := a.query.Channels
 	gen := p.hub.Prepare(&h.waiter, &a.query, a.after)
-	p.access.parks(h.conn, a.visit)
-	p.noteCrowd(h.conn, a.home)
+	p.access.parks(h.conn(), a.visit)
+	p.noteCrowd(h.conn(), a.home)
 	stay := park.Stay{Owner: h, Gen: gen, Until: a.until, Carried: carried}
 	*a = asking{} // what follows may panic, and drop must not find the hold
-	p.lot.Park(h.conn, stay)
+	p.lot.Park(h.conn(), stay)
 	askings.Put(a)
 	if !p.hub.Park(&h.waiter, names) {
 		p.finish(h, nil)
@@ -103,7 +106,7 @@ func (p *Proxy) ended(ev park.Event) {
 		return // somebody else answers, or the parker will
 	}
 	if ev.Kind == park.Reset {
-		conn := h.conn
+		conn := h.conn()
 		p.observeEnd(h)
 		p.recycle(h)
 		p.access.released(conn, 0, 0, why.String())
@@ -125,7 +128,7 @@ func (p *Proxy) observeEnd(h *hold) {
 // finish answers a hold that the caller has claimed, and gives its memory back.
 // shared has the prebuilt answers to the message that ended it, if one did.
 func (p *Proxy) finish(h *hold, shared *release) {
-	conn, s, own := h.conn, h.shape, h.own
+	conn, s, own := h.conn(), h.shape, h.own
 	p.observeEnd(h)
 	if p.draining() {
 		s |= shapeClose
@@ -167,7 +170,7 @@ func (p *Proxy) send(conn park.ID, a *answer, own *lines, s shape, why channels.
 // finishGRIP is finish for a hold that the app asked for. Each answer is made for
 // its hold: it is the message over the app's own.
 func (p *Proxy) finishGRIP(h *hold, s shape) {
-	conn, e := h.conn, h.waiter.Ending()
+	conn, e := h.conn(), h.waiter.Ending()
 	a := p.gripAnswer(h.held, &e)
 	scratch := scratches.Get().(*[]byte)
 	defer giveScratch(scratch)
@@ -196,7 +199,7 @@ func (p *Proxy) recycle(h *hold) {
 	if h.held != nil {
 		p.held.drop(h.held)
 	}
-	p.leaveCrowd(h.conn)
+	p.leaveCrowd(h.conn())
 	h.own, h.held = nil, nil
 	holds.Put(h)
 }

@@ -58,6 +58,11 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 		p.health(ctx, string(path))
 		return
 	}
+	page := p.set().Internal.Page
+	if page != nil && (string(path) == "/" || bytes.HasPrefix(path, []byte("/page/"))) {
+		method(ctx, "GET", func() { page.Shell(ctx, string(path)) })
+		return
+	}
 	if !p.set().auth.admit(ctx) {
 		return
 	}
@@ -81,10 +86,12 @@ func (p *Proxy) handleInternal(ctx *fasthttp.RequestCtx) {
 		method(ctx, "POST", func() { p.reloadAsked(ctx) })
 	case string(path) == "/metrics" && p.set().Internal.Metrics != nil:
 		method(ctx, "GET", func() { p.set().Internal.Metrics(ctx) })
+	case bytes.HasPrefix(path, []byte("/admin/")) && page != nil:
+		method(ctx, "GET", func() { page.Data(ctx, string(path)) })
 	case bytes.HasPrefix(path, []byte("/debug/")):
 		p.debug(ctx, string(path))
 	default:
-		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path; the internal listener has /channels, /channels/{channel}, /channels/{channel}/messages, /publish/, /metrics and /health/ready")
+		problem(ctx, fasthttp.StatusNotFound, "there is nothing at this path; the internal listener has / for browsers, /channels, /channels/{channel}, /channels/{channel}/messages, /publish/, /metrics and /health/ready")
 	}
 }
 

@@ -72,6 +72,7 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 		return
 	}
 	h := holds.Get().(*hold)
+	h.waiter.Label = m.Route.Value.(*target).label
 	h.shape, h.own = s, ownLines(c.answer(head.origin), &r)
 	p.keep(ctx, h, &q, e.Cursor, time.Now().Add(jitter(r.Wait)))
 }

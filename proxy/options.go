@@ -185,6 +185,27 @@ type InternalOptions struct {
 
 	// Metrics answers GET /metrics; nil: there are none.
 	Metrics func(*fasthttp.RequestCtx)
+
+	// Page is the page for operators; nil: there is none.
+	Page AdminPage
+
+	// ReadOnly refuses what browsers send but to read, with a Token too. Apps and
+	// programs, which do not say that they are browsers, are not concerned.
+	ReadOnly bool
+}
+
+// An AdminPage is for operators: what browsers get from the internal listener. Several
+// goroutines call it.
+type AdminPage interface {
+	// Shell answers GET / and what is below /page/, for anybody: there is nothing in
+	// it that is not in every copy of the program.
+	Shell(ctx *fasthttp.RequestCtx, path string)
+
+	// Data answers what is below /admin/, for those who may use the listener.
+	Data(ctx *fasthttp.RequestCtx, path string)
+
+	// Drain answers the requests that Data holds. Later ones are not held.
+	Drain()
 }
 
 // A Route sends requests to a backend, holds them (Channels), or answers them
@@ -304,6 +325,7 @@ type target struct {
 	fixed      *fixedAnswer     // nil: a native route or one with a backend
 	backend    *backend.Backend // nil: a native route, or one with a fixed answer
 	name       string           // of backend
+	label      uint16           // of the route, for its holds: see labels
 	grip       bool             // the backend's answers may hold
 	fromAnswer bool             // and begin when the app answered
 	cors       *cors            // nil: none
@@ -339,11 +361,12 @@ func newTarget(r *Route, backends map[string]*backend.Backend) *target {
 // what one with a backend does.
 const nobody = "-"
 
-func (o *Options) table() (*route.Table, error) {
+func (o *Options) table(l *labels) (*route.Table, error) {
 	routes := make([]route.Route, 0, len(o.Routes))
 	var errs []error
 	for _, r := range o.Routes {
 		t, backend := newTarget(&r, o.Backends), r.Backend
+		t.label = l.of(r.Host + r.Path)
 		if t.maxBody == 0 {
 			t.maxBody, t.bodyBound = o.MaxBody, "limits.body_bytes"
 		}

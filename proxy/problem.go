@@ -17,6 +17,11 @@ func problem(ctx *fasthttp.RequestCtx, status int, format string, args ...any) {
 	ctx.Response.SetBody(problemJSON(status, fmt.Sprintf(format, args...)))
 }
 
+// Problem is problem for who answers in the proxy's place: see AdminPage.
+func Problem(ctx *fasthttp.RequestCtx, status int, format string, args ...any) {
+	problem(ctx, status, format, args...)
+}
+
 func problemJSON(status int, detail string) []byte {
 	b, _ := json.Marshal(struct { // cannot fail: strings and a number
 		Type   string `json:"type"`

@@ -42,6 +42,7 @@ type Proxy struct {
 	held       heldAnswers
 	crowds     crowds
 	tellers    tellers
+	labels     labels
 	spool      *spool.Spool // nil: none
 	grip       gripCounts
 	snapshot   *snapshot.File // nil: none
@@ -231,10 +232,14 @@ func (p *Proxy) abortBackends() {
 }
 
 // closeInternal ends the internal listeners. Requests there are short; one that
-// is not, such as a profile, is cut off.
+// is not, such as a profile, is cut off, but those that the page holds are answered:
+// it has shown the drain to its end.
 func (p *Proxy) closeInternal() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	if page := p.set().Internal.Page; page != nil {
+		page.Drain()
+	}
 	p.internal.ShutdownWithContext(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -185,7 +185,7 @@ func (r *releaser) answerAll(rel *release, turn []*channels.Waiter) {
 // answer is one of the recovery boundaries: a panic costs its own client the
 // connection and nobody else anything.
 func (r *releaser) answer(h *hold, rel *release) {
-	conn := h.conn
+	conn := h.conn()
 	defer r.proxy.recoverConn(conn)
 	r.proxy.fault("release")
 	r.proxy.finish(h, rel)

@@ -47,7 +47,8 @@ func (l *fakeLot) Answer(id park.ID, b []byte, end bool) {
 	}
 }
 
-func (l *fakeLot) Limit(park.Limits) {}
+func (l *fakeLot) Peer(park.ID) net.Addr { return nil }
+func (l *fakeLot) Limit(park.Limits)     {}
 
 // releasing makes a proxy without servers whose releaser is run by hand.
 func releasing() (*Proxy, *fakeLot) {
@@ -83,7 +84,7 @@ func (p *Proxy) release(workers int) {
 func (p *Proxy) parkHolds(t testing.TB, q *channels.Query, first park.ID, n int, own *lines) {
 	for i := range n {
 		h := holds.Get().(*hold)
-		h.conn, h.own = first+park.ID(i), own
+		h.waiter.Tag, h.own = uint64(first)+uint64(i), own
 		p.hub.Prepare(&h.waiter, q, p.hub.Position())
 		if !p.hub.Park(&h.waiter, q.Channels) {
 			t.Fatal("not parked")

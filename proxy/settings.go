@@ -30,7 +30,7 @@ func (p *Proxy) set() *settings { return p.now.Load() }
 func (p *Proxy) settle(o Options) (*settings, error) {
 	s := &settings{Options: o.resolved(), auth: new(guard)}
 	var err error
-	if s.routes, err = s.table(); err != nil {
+	if s.routes, err = s.table(&p.labels); err != nil {
 		return nil, err
 	}
 	if len(s.GRIP.SigKey) > 0 && s.GRIP.SigIss != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"cometproxy/cmd/cometproxy/internal/config"
@@ -33,8 +32,8 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() > 0 {
 		return usageError(stderr, "check", "unexpected %q; name the file with -config %s", flags.Arg(0), flags.Arg(0))
 	}
-	c, problems := config.Load(*file)
-	if text, err := os.ReadFile(*file); err == nil && c != nil {
+	c, text, problems := config.LoadText(*file)
+	if c != nil {
 		problems = append(problems, try(*file, text, c)...).Sorted()
 	}
 	fmt.Fprint(stdout, problems)

@@ -109,7 +109,7 @@ func runDemo(args []string, stdout, stderr io.Writer) int {
 	if log == nil {
 		return exitFailed
 	}
-	s, err := start(c, log, level, "")
+	s, err := start(c, []byte(wall.config), log, level, "")
 	if err != nil {
 		fmt.Fprintf(stderr, "cometproxy demo: %s\n", flagFor.Replace(err.Error()))
 		if errors.Is(err, syscall.EADDRINUSE) {

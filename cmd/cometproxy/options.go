@@ -52,6 +52,8 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 			Token: c.Internal.Token,
 			Hosts: proxy.InternalHosts(c.Internal.Listen),
 			Debug: c.Internal.Debug,
+
+			ReadOnly: c.Internal.Page == "read_only",
 		},
 		MaxConns:  r.connections,
 		MaxParked: c.Limits.Parked,

@@ -93,7 +93,7 @@ func (s *server) reloadLocked() error {
 	if s.file == "" {
 		return errors.New("the demo has no configuration file")
 	}
-	c, problems := config.Load(s.file)
+	c, text, problems := config.LoadText(s.file)
 	if c == nil {
 		return errors.New(strings.TrimSpace(problems.Errors().String()))
 	}
@@ -107,7 +107,7 @@ func (s *server) reloadLocked() error {
 		return err
 	}
 	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
-	o.Internal.Reload = s.reload
+	o.Internal.Reload, o.Internal.Page = s.reload, s.pageOf(c)
 	all, opened, useCertificates, err := s.doors.plan(c)
 	if err == nil {
 		err = s.proxy.Reload(o)
@@ -131,6 +131,7 @@ func (s *server) reloadLocked() error {
 	}
 	s.warnFixed(c)
 	s.doors.open, s.config, s.backends = all, c, o.Backends
+	s.showConfig(text)
 	s.flush = func() { last(); flush() }
 	public, internal = served(all)
 	s.log.Info("the configuration was reloaded", zap.Strings("public", addresses(public)), zap.Strings("internal", addresses(internal)),

@@ -44,12 +44,12 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	if flags.NArg() > 0 {
 		return usageError(stderr, "serve", "unexpected %q", flags.Arg(0))
 	}
-	c, problems := config.Load(*file)
+	c, text, problems := config.LoadText(*file)
 	log, level := openLog(c, problems, stderr)
 	if log == nil {
 		return exitFailed
 	}
-	s, err := start(c, log, level, *file)
+	s, err := start(c, text, log, level, *file)
 	if err != nil {
 		log.Error("cometproxy cannot start", zap.Error(err))
 		return exitFailed
@@ -82,6 +82,7 @@ type server struct {
 	log     *zap.Logger
 	level   zap.AtomicLevel // of log
 	metrics *admin.Metrics
+	page    *admin.Page
 	signals chan os.Signal
 
 	mu       sync.Mutex                  // held by a reload
@@ -91,8 +92,8 @@ type server struct {
 	flush    func() // writes what is left of the access log
 }
 
-// start brings a configuration to life.
-func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string) (*server, error) {
+// start brings a configuration to life. text is what it was parsed from.
+func start(c *config.Config, text []byte, log *zap.Logger, level zap.AtomicLevel, file string) (*server, error) {
 	s := &server{file: file, log: log, level: level, config: c, doors: doors{log: log}}
 	room := roomFor(c, fileLimit())
 	o, err := options(c, room, log, nil)
@@ -107,6 +108,8 @@ func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string
 	s.metrics = admin.NewMetrics(buildVersion(), slices.Collect(maps.Keys(o.Backends)))
 	o.Observer, o.Internal.Metrics = s.metrics, s.metrics.Write
 	o.Internal.Reload = s.reload
+	s.page = admin.NewPage(buildVersion(), s.metrics)
+	o.Internal.Page = s.pageOf(c)
 	o.Access = proxy.AccessOptions{Log: access, Sample: c.Access.Sample}
 	all, opened, _, err := s.doors.plan(c)
 	if err != nil {
@@ -122,6 +125,8 @@ func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string
 			zap.String("address", address))
 	}
 	s.metrics.Watch(s.proxy.Stats)
+	s.showConfig(text)
+	s.page.Watch(s.proxy)
 	s.signals = make(chan os.Signal, 2) // before there is a client that could be cut off
 	signal.Notify(s.signals, syscall.SIGTERM, os.Interrupt)
 	s.reloadBySignal()
@@ -134,6 +139,23 @@ func start(c *config.Config, log *zap.Logger, level zap.AtomicLevel, file string
 		log.Warn(w)
 	}
 	return s, nil
+}
+
+// pageOf is the page for operators, if a configuration wants it.
+func (s *server) pageOf(c *config.Config) proxy.AdminPage {
+	if c.Internal.Page == "off" {
+		return nil
+	}
+	return s.page
+}
+
+// showConfig gives the page the configuration in effect.
+func (s *server) showConfig(text []byte) {
+	shown, err := config.Effective(text)
+	if err != nil { // it was parsed before
+		shown = "# " + err.Error()
+	}
+	s.page.ShowConfig(shown)
 }
 
 // untilSignal runs until SIGTERM or SIGINT, and ends in order.
@@ -149,6 +171,7 @@ func (s *server) untilSignal() int {
 		os.Exit(exitFailed) // whatever Shutdown still waits for
 	}()
 	cut := s.proxy.Shutdown(hurry)
+	s.page.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flush()

@@ -42,7 +42,14 @@ func testSplitRequest(t *testing.T, newLot func(park.Options) park.Lot) {
 	c.send("par")
 	r.until("a turn", func(s park.Stats) bool { return s.Active == 1 })
 	c.send("k\n")
-	r.lot.Answer(r.hold().id, []byte("done\n"), false)
+	h := r.hold()
+	if a := r.lot.Peer(h.id); a == nil || a.String() != c.LocalAddr().String() {
+		t.Errorf("the client is %v; want %s", a, c.LocalAddr())
+	}
+	if a := r.lot.Peer(h.id + 1<<32); a != nil {
+		t.Errorf("of a connection that there is not: %v", a)
+	}
+	r.lot.Answer(h.id, []byte("done\n"), false)
 	c.want("done")
 }
 

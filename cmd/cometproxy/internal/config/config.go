@@ -71,6 +71,7 @@ type Internal struct {
 	Token     string   // resolved: also when it came from TokenFile
 	TokenFile string   // as written, for messages
 	Debug     bool
+	Page      string // on, read_only or off
 }
 
 // Forward is about what apps are told of their clients.
@@ -243,14 +244,21 @@ const maxFile = 1 << 20
 // Load reads the file at path. The Config is nil if any problem is an error;
 // there may be warnings with a Config.
 func Load(path string) (*Config, Problems) {
+	c, _, problems := LoadText(path)
+	return c, problems
+}
+
+// LoadText is Load, and returns what was read, too.
+func LoadText(path string) (c *Config, text []byte, problems Problems) {
 	text, err := readFile(path, maxFile)
 	switch {
 	case err == nil:
-		return parse(path, text, readSecretFile, true)
+		c, problems = parse(path, text, readSecretFile, true)
+		return c, text, problems
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, Problems{{File: path, Text: "there is no such file: write one (cometproxy help config lists every key), or name another with -config FILE"}}
+		return nil, nil, Problems{{File: path, Text: "there is no such file: write one (cometproxy help config lists every key), or name another with -config FILE"}}
 	default:
-		return nil, Problems{{File: path, Text: fmt.Sprintf("cannot be read: %s", plainError(err))}}
+		return nil, nil, Problems{{File: path, Text: fmt.Sprintf("cannot be read: %s", plainError(err))}}
 	}
 }
 

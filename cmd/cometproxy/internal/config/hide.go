@@ -16,7 +16,8 @@ var secrets = []string{"internal.token", "grip.sig_key", "presence.token"}
 var credential = regexp.MustCompile(`(?i)auth|cookie|token|secret|pass|pwd|credential|session|signature|jwt|bearer|hmac|api.?key|access.?key|private|(^|[-_.])(key|sig|pin|otp)$`)
 
 // scheme is how the values of such fields begin, whatever the field is called.
-var scheme = regexp.MustCompile(`(?i)^\s*(bearer|basic|digest|negotiate|hawk|aws4-hmac-sha256)\s`)
+// That of a JWT says it too.
+var scheme = regexp.MustCompile(`(?i)^\s*(bearer|basic|digest|token|apikey|negotiate|hawk|aws4-hmac-sha256)\s|\beyJ[\w-]+\.[\w-]+\.`)
 
 var (
 	userinfo    = regexp.MustCompile(`://[^/\s"'<>]*@`)

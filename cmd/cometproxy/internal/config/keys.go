@@ -83,6 +83,8 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Internal.TokenFile }},
 	{path: "internal.debug", kind: isFlag, def: false, doc: "serve /debug/check, /debug/stats, /debug/pprof/ and /debug/free",
 		field: func(t *target) any { return &t.config.Internal.Debug }},
+	{path: "internal.page", kind: isChoice, def: "on", oneOf: []string{"on", "read_only", "off"}, doc: "the page for operators at /", note: "; with read_only whatever a browser sends may only read",
+		field: func(t *target) any { return &t.config.Internal.Page }},
 
 	{path: "forward.trusted_proxies", kind: isTexts, empty: true, def: list("127.0.0.0/8", "::1"), doc: "addresses or networks of proxies in front of this one, which are believed what they say of their clients; []: nobody is",
 		field: func(t *target) any { return &t.raw.trusted }},

@@ -40,7 +40,7 @@ func TestValues(t *testing.T) {
 	c.Routes[0].Params = nil
 	want := &Config{
 		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine", TLSMinVersion: "1.2", Probe: "/.well-known/cometproxy"},
-		Internal: Internal{Listen: []string{"unix:/run/cometproxy/internal.sock", "localhost:5561"}, Token: "a-token-of-enough-characters", TokenFile: "testdata/secret/token", Debug: true},
+		Internal: Internal{Listen: []string{"unix:/run/cometproxy/internal.sock", "localhost:5561"}, Token: "a-token-of-enough-characters", TokenFile: "testdata/secret/token", Debug: true, Page: "read_only"},
 		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 20 * time.Second, MaxTimeout: time.Minute, MaxChannels: 10, MaxAnswer: 65536},
 		History:  History{Messages: 10, Age: 90 * time.Minute, Bytes: 2_000_000, Total: 1 << 30},
@@ -86,7 +86,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Config{
 		Public:   Public{Listen: []string{"127.0.0.1:8000"}, Parker: "auto", TLSMinVersion: "1.2"},
-		Internal: Internal{Listen: []string{"127.0.0.1:5561"}},
+		Internal: Internal{Listen: []string{"127.0.0.1:5561"}, Page: "on"},
 		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 25 * time.Second, MaxTimeout: time.Minute, MaxChannels: 100, MaxAnswer: 1 << 20},
 		History:  History{Messages: 100, Age: 5 * time.Minute, Bytes: 1 << 20, Total: 256 << 20, Tombstones: 1_000_000},

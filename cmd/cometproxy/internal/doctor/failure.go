@@ -131,7 +131,7 @@ func speaksTLS(u *url.URL) *Failure {
 func wantsTLS(a *Answer) bool {
 	text := string(a.Body)
 	return a.Status == 400 && (strings.Contains(text, "sent to HTTPS port") || strings.Contains(text, "HTTP request to an HTTPS server") ||
-		strings.Contains(text, "plain HTTP to an SSL-enabled server port"))
+		strings.Contains(text, "plain HTTP to an SSL-enabled server port") || strings.Contains(text, "This port speaks TLS"))
 }
 
 func namesOf(c *x509.Certificate) string {
