@@ -175,10 +175,15 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return min(max(after, 0), time.Hour)
 }
 
-// detailOf is what a problem in JSON says, or nothing.
+// detailOf is what a problem in JSON, or a line of text, says, or nothing.
 func detailOf(body []byte) string {
 	var problem struct{ Detail string }
-	if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
+	if json.Unmarshal(body, &problem) != nil {
+		if line := strings.TrimSpace(string(body)); len(line) < 200 && !strings.ContainsAny(line, "\n<") {
+			problem.Detail = line
+		}
+	}
+	if problem.Detail == "" {
 		return ""
 	}
 	return ": " + printable(problem.Detail)
@@ -196,7 +201,7 @@ func plainPollError(target string, err error) error {
 	case errors.As(err, &authority):
 		return fmt.Errorf("%w: nobody vouches for the certificate of %s: name its authority with -ca FILE, or take any with -insecure", errUntrusted, target)
 	case errors.As(err, &certificate):
-		return fmt.Errorf("%w: the certificate of %s: %w", errUntrusted, target, certificate.Err)
+		return fmt.Errorf("%w: the certificate of %s: %w (-ca FILE says whom to trust, -insecure takes any)", errUntrusted, target, certificate.Err)
 	case errors.Is(err, errUntrusted):
 		return fmt.Errorf("%s: %w", target, errors.Unwrap(err))
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):

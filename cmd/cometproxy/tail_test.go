@@ -156,7 +156,7 @@ func TestTailFollows(t *testing.T) {
 	if code, _, stderr := invoke("tail", "-ca", filepath.Join(t.TempDir(), "none"), "-url", s.URL); code != exitFailed || !strings.Contains(stderr, "-ca: open ") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
-	if code, _, stderr := invoke("tail", "-url", strings.Replace(s.URL, "https", "http", 1)); code != exitFailed || !strings.Contains(stderr, "400") {
+	if code, _, stderr := invoke("tail", "-url", strings.Replace(s.URL, "https", "http", 1)); code != exitFailed || !strings.Contains(stderr, "400 Bad Request: Client sent an HTTP request to an HTTPS server") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 }

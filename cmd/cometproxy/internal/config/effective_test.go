@@ -94,3 +94,12 @@ body = "see https://me:s3cret@www.example.com/shown-c?Access_Key=s3cret&page=sho
 		t.Errorf("%v\n%s", err, printed)
 	}
 }
+
+// TestProblemsHide: what check prints, and the log has, shows no password either.
+func TestProblemsHide(t *testing.T) {
+	_, problems := Parse("a.toml", []byte("[[backend]]\nname = \"app\"\nurls = [\"http://me:s3cret@127.0.0.1:3000\", \"https://a.example/?token=s3cret\"]\n"+
+		"[[route]]\npath = \"/\"\nredirect = \"https://me:s3cret@www.example.com\"\n"))
+	if text := problems.String(); len(problems) != 3 || strings.Contains(text, "s3cret") {
+		t.Error(text)
+	}
+}
