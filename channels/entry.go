@@ -15,6 +15,8 @@ type shard struct {
 	draining bool
 	bytes    int64 // of all windows, with overhead
 	messages int
+	watched  bool     // see Hub.Watch
+	noted    []string // channels for Hub.Changes
 
 	// Entries that keep messages, least recently published first: a ring
 	// through its sentinel.
@@ -34,6 +36,7 @@ type entry struct {
 	dropped uint64 // number of the last message lost; see I6
 	at      int64  // of the last message published, hub clock ns
 	dead    bool   // not in the shard's map any more
+	noted   bool   // in shard.noted
 
 	older, newer *entry // neighbours in shard.recent; nil when not in it
 }
@@ -82,12 +85,18 @@ func (e *entry) link(l *link) {
 	l.prev, l.next = last, &e.waiters
 	last.next, e.waiters.prev = l, l
 	e.waiting++
+	if e.waiting == 1 && e.shard.watched {
+		e.shard.note(e)
+	}
 }
 
 func (e *entry) unlink(l *link) {
 	l.prev.next, l.next.prev = l.next, l.prev
 	l.prev, l.next = nil, nil
 	e.waiting--
+	if e.waiting == 0 && e.shard.watched {
+		e.shard.note(e)
+	}
 }
 
 // keep appends a message to the entry's window and makes the entry the most

@@ -175,7 +175,7 @@ func TestConfiguration(t *testing.T) {
 // their values as TOML.
 func exampleValues(t *testing.T) map[string]string {
 	t.Helper()
-	text := regexp.MustCompile(`(?m)^# (\[\[certificate\]\]|[a-z0-9_]+ *= [^ ].*)$`).ReplaceAllString(read(t, "config.example.toml"), "$1")
+	text := regexp.MustCompile(`(?m)^# (\[\[(?:certificate|presence)\]\]|[a-z0-9_]+ *= [^ ].*)$`).ReplaceAllString(read(t, "config.example.toml"), "$1")
 	raw := make(map[string]any)
 	if _, err := toml.Decode(text, &raw); err != nil {
 		t.Fatal(err)
@@ -361,7 +361,7 @@ func TestSnippets(t *testing.T) {
 		})
 	}
 	files, err := filepath.Glob("../test/apps/snippets/*.*")
-	if err != nil || len(files) != 7 {
+	if err != nil || len(files) != 8 {
 		t.Fatalf("snippets: %q, %v", files, err)
 	}
 	for _, file := range files {
@@ -369,8 +369,8 @@ func TestSnippets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !shown("README.md", string(text)) && !shown("docs/grip.md", string(text)) {
-			t.Errorf("neither README.md nor docs/grip.md shows %s as it is", file)
+		if !shown("README.md", string(text)) && !shown("docs/grip.md", string(text)) && !shown("docs/use.md", string(text)) {
+			t.Errorf("neither README.md nor docs/grip.md nor docs/use.md shows %s as it is", file)
 		}
 	}
 	const end = "/* ===== End of the poll loop ============================================== */"

@@ -36,6 +36,7 @@ func (p *Proxy) Drain(hurry <-chan struct{}) {
 	if window > 0 {
 		p.retryAfter.Store(int64((window+time.Second-1)/time.Second) + 1)
 	}
+	p.endPresence()
 	p.state.Store(stateDraining) // after the hint, which its readers look for; before the list, so that few come after it
 	p.thin(p.hub.Waiting(), window, hurry)
 	p.mu.Lock()

@@ -26,6 +26,7 @@ func (p *Proxy) gripHold(ctx *fasthttp.RequestCtx, conn park.Conn, in *grip.Inst
 		if len(e.Messages) > 0 && len(e.Gaps) == 0 {
 			p.grip.found.Add(1)
 		}
+		p.touch(q.Channels)
 		a := p.gripAnswer(held, &e)
 		a.write(ctx)
 		return

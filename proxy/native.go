@@ -7,6 +7,7 @@ import (
 
 	"cometproxy/channels"
 	"cometproxy/park"
+	"cometproxy/park/crowd"
 	"cometproxy/proxy/poll"
 	"cometproxy/proxy/route"
 )
@@ -61,25 +62,36 @@ func (p *Proxy) poll(ctx *fasthttp.RequestCtx, m *route.Match, c *cors, head *po
 	e := p.hub.Look(&q)
 	conn := ctx.Conn().(park.Conn)
 	if !e.Empty() || r.Wait <= 0 || conn.InputEnded() || p.draining() {
+		if r.Wait > 0 {
+			p.touch(m.Channels)
+		}
 		if r.PreferApplied {
 			ctx.Response.Header.Set("Preference-Applied", r.PreferenceApplied())
 		}
 		p.writeAnswer(ctx, &e, s)
 		return
 	}
-	if p.full() {
-		p.tooMany(ctx)
-		return
-	}
-	home, ok := p.enterCrowd(ctx)
-	if !ok {
-		return
-	}
 	h := holds.Get().(*hold)
 	h.shape, h.own = s, ownLines(c.answer(head.origin), &r)
+	p.keep(ctx, h, &q, e.Cursor, time.Now().Add(jitter(r.Wait)))
+}
+
+// keep holds a native poll, or refuses it if as many are held as may be.
+func (p *Proxy) keep(ctx *fasthttp.RequestCtx, h *hold, q *channels.Query, after uint64, until time.Time) {
+	home, ok := (*crowd.Home)(nil), !p.full()
+	if !ok {
+		p.tooMany(ctx)
+	} else {
+		home, ok = p.enterCrowd(ctx)
+	}
+	if !ok {
+		h.own = nil
+		holds.Put(h)
+		return
+	}
 	a := askings.Get().(*asking)
-	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), home: home, query: q, after: e.Cursor, until: time.Now().Add(jitter(r.Wait))}
-	succeed(ctx, conn, a)
+	*a = asking{proxy: p, hold: h, visit: p.takeVisit(ctx), home: home, query: *q, after: after, until: until}
+	succeed(ctx, ctx.Conn().(park.Conn), a)
 }
 
 // query is the hub's form of a poll.

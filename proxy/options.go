@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -42,6 +43,7 @@ type Options struct {
 	Publish  PublishOptions
 	GRIP     GRIPOptions
 	Internal InternalOptions
+	Presence []PresenceOptions
 
 	MaxConns  int // client connections; default (0) no bound
 	MaxParked int // held requests; default (0) no bound
@@ -65,6 +67,10 @@ type Options struct {
 	// RedirectToHTTPS sends whoever comes by plain HTTP to https.
 	RedirectToHTTPS bool
 	HTTPSPort       int // takes the place of a port in the Host of who is redirected to https; 0: none does
+
+	// Probe is a path at which clients can find out what stands between them and
+	// this proxy; empty: there is none.
+	Probe string
 
 	// Spool bounds what is kept on disk of answers that their clients are slow to
 	// take, all together; of one it is a 64th. Default 1 GiB, negative: nothing is
@@ -277,6 +283,10 @@ func (o Options) resolved() Options {
 	}
 	o.Drain = orDuration(o.Drain, 20*time.Second)
 	o.Grace = orDuration(o.Grace, 10*time.Second)
+	o.Presence = slices.Clone(o.Presence)
+	for i := range o.Presence {
+		o.Presence[i] = o.Presence[i].resolved()
+	}
 	if o.NewLot == nil {
 		o.NewLot = park.NewGoroutine
 	}

@@ -37,9 +37,11 @@ type Proxy struct {
 	retryAfter atomic.Int64 // seconds, told in answers while draining; 0: nothing is. Set before the state
 	active     inFlight     // requests being worked on, and successors that are not parked
 	tunnels    atomic.Int64
+	probing    atomic.Int64 // probes that are answered in pieces
 	releaser   releaser
 	held       heldAnswers
 	crowds     crowds
+	tellers    tellers
 	spool      *spool.Spool // nil: none
 	grip       gripCounts
 	snapshot   *snapshot.File // nil: none
@@ -58,7 +60,7 @@ type Proxy struct {
 
 	// Of the public side, and of what apps ask for.
 	refused, evicted, acceptFailed, parkedFull, answersFull notice
-	crowdFull, connsCrowded, spoolFailed                    notice
+	crowdFull, connsCrowded, spoolFailed, presenceFailed    notice
 	filtered, noChannel, unknownField, unknownFormat        notice
 }
 
@@ -107,6 +109,7 @@ func (p *Proxy) initNotices() {
 	p.crowdFull.init(p.log, "polls are refused with 429: as many are held for their client's address as allowed (limits.parked_per_address)")
 	p.connsCrowded.init(p.log, "client connections are turned away: as many are open from their address as allowed (limits.connections_per_address)")
 	p.spoolFailed.init(p.log, "answers cannot be kept on disk for slow clients, so apps wait for these (limits.spool_dir)")
+	p.presenceFailed.init(p.log, "an app could not be told who is there; it is tried again until it answers 2xx ([[presence]])")
 	p.answersFull.init(p.log, "polls are refused with 503: the answers that holds end with take as many bytes as allowed (grip.held_bytes)")
 	p.filtered.init(p.log, "an app asks for message filters (Grip-Channel), which this version does not have: its holds get every message")
 	p.noChannel.init(p.log, "an app holds a request on no channel, so nothing but its timeout ends it: is Grip-Channel missing, or badly quoted?")
@@ -262,7 +265,7 @@ func (p *Proxy) sweep() {
 // Check verifies the invariants of the hub, of the lot and of the backends, and
 // the books of the answers that are kept.
 func (p *Proxy) Check() error {
-	errs := []error{p.hub.Check(), p.lot.Check(), p.held.check(), p.crowds.Check()}
+	errs := []error{p.hub.Check(), p.lot.Check(), p.held.check(), p.crowds.Check(), p.tellers.check()}
 	for _, b := range p.backends() {
 		errs = append(errs, b.Check())
 	}

@@ -150,6 +150,10 @@ func (p *Proxy) route(ctx *fasthttp.RequestCtx) {
 		toHTTPS.write(p, ctx)
 		return
 	}
+	if p.isProbe(ctx) {
+		p.probe(ctx)
+		return
+	}
 	m, err := p.set().routes.Match(ctx.Request.Header.Host(), ctx.Request.Header.RequestURI())
 	if err != nil {
 		p.unroutable(ctx, err)

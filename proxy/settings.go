@@ -95,6 +95,7 @@ func (p *Proxy) apply(s *settings) {
 	p.crowds.Limit(s.MaxParkedPerAddress)
 	p.held.bound(s.GRIP.HeldBytes)
 	p.access.to(s.Access)
+	p.tellPresence(s.Presence)
 }
 
 // dropRetired forgets the retired backends to which nothing is under way.

@@ -17,6 +17,7 @@ type Stats struct {
 	GRIP     map[string]uint64
 	Backends map[string]backend.Stats
 	Spool    spool.Stats
+	Presence PresenceStats
 	Refused  map[string]uint64 // times that something was refused, by what bounds it
 	Active   int               // requests being worked on
 	Serving  bool              // clients are accepted
@@ -24,7 +25,7 @@ type Stats struct {
 
 // Stats returns a snapshot.
 func (p *Proxy) Stats() Stats {
-	s := Stats{Hub: p.hub.Stats(), Lot: p.lot.Stats(), GRIP: p.gripStats(), Spool: p.spool.Stats(),
+	s := Stats{Hub: p.hub.Stats(), Lot: p.lot.Stats(), GRIP: p.gripStats(), Spool: p.spool.Stats(), Presence: p.presenceStats(),
 		Active: p.active.count(), Serving: p.state.Load() == stateServing,
 		Backends: make(map[string]backend.Stats), Refused: make(map[string]uint64)}
 	for name, b := range p.set().Backends {

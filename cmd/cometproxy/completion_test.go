@@ -23,6 +23,7 @@ var completedLines = map[string]string{
 	"cometproxy tail -from e":        "earliest",
 	"cometproxy tail -n 3 -j":        "-json",
 	"cometproxy help chan":           "channels",
+	"cometproxy doctor -ho":          "-hold",
 	"cometproxy help conf":           "config",
 	"cometproxy completion z":        "zsh",
 	"cometproxy publish -t":          "-type",

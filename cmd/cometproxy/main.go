@@ -36,6 +36,7 @@ func init() {
 		{"reload", "have a running cometproxy read its configuration again", runReload},
 		{"config", "print the configuration in effect", runConfig},
 		{"channels", "list the channels of a running cometproxy", runChannels},
+		{"doctor", "tell what stands between clients and cometproxy, and what to set there", runDoctor},
 		{"tail", "follow channels as a client does", runTail},
 		{"publish", "publish one message through the internal listener", runPublish},
 		{"health", "ask a running cometproxy whether it takes clients", runHealth},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -71,6 +72,7 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 
 		RedirectToHTTPS: c.Public.RedirectToHTTPS,
 		HTTPSPort:       httpsPort(c),
+		Probe:           c.Public.Probe,
 
 		PageStatus: c.ErrorPages.Status,
 		ErrorPages: make(map[int]proxy.Page),
@@ -82,12 +84,27 @@ func options(c *config.Config, r room, log *zap.Logger, made map[string]*backend
 	for status, page := range c.ErrorPages.Pages {
 		o.ErrorPages[status] = proxy.Page(page)
 	}
+	o.Presence = presenceOptions(c)
 	for _, route := range c.Routes {
 		o.Routes = append(o.Routes, routeOptions(route))
 	}
 	var err error
 	o.Backends, err = backends(c, log, made)
 	return o, err
+}
+
+// presenceOptions: who was with an earlier process has come back when its drain, as
+// long as ours, has spread all over as long a time again.
+func presenceOptions(c *config.Config) (all []proxy.PresenceOptions) {
+	for _, p := range c.Presence {
+		node := p.Node
+		if node == "" {
+			node, _ = os.Hostname() // empty if the system does not know
+		}
+		all = append(all, proxy.PresenceOptions{Channels: p.Channels, Backend: p.Backend, Path: p.Path, Token: p.Token, Node: node,
+			LeaveAfter: p.LeaveAfter, Every: p.Every, StartAfter: c.Shutdown.Drain + p.LeaveAfter + 5*time.Second})
+	}
+	return all
 }
 
 // backends makes those of a configuration, less those that are made already.

@@ -3,6 +3,7 @@
 package apps
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -183,6 +185,10 @@ func gripURL(control, key string) string {
 func TestGRIP(t *testing.T) {
 	for _, which := range gripProxies {
 		t.Run(which.name, func(t *testing.T) {
+			if which.name == "Pushpin" && os.Getenv(attemptEnv) == "" {
+				attempts(t, 3)
+				return
+			}
 			control := freeAddress(t)
 			p := which.start(t, startGripApp(t, "app.mjs", gripURL(control, gripKey)), control)
 			p.awaitForwarding(t, "/say")
@@ -195,6 +201,30 @@ func TestGRIP(t *testing.T) {
 			t.Run("unchanged", p.testUnchanged)
 			t.Run("one connection", p.testOneConnection)
 		})
+	}
+}
+
+const attemptEnv = "COMETPROXY_TEST_ATTEMPT"
+
+// attempts runs the calling test in processes of their own until one of them passes.
+// It is for tests of Pushpin, which on a busy machine loses a request now and then: it
+// is here to show that the test asks for what GRIP is, and is not judged itself.
+func attempts(t *testing.T, most int) {
+	t.Helper()
+	pattern := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
+	for n := range most {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", pattern, "-test.v")
+		cmd.Env = append(os.Environ(), attemptEnv+"="+strconv.Itoa(n+1))
+		out, err := cmd.CombinedOutput()
+		switch {
+		case err == nil && bytes.Contains(out, []byte("--- SKIP")):
+			t.Skipf("%s", out)
+		case err == nil:
+			return
+		case n+1 == most:
+			t.Fatalf("attempt %d of %d: %v\n%s", n+1, most, err, out)
+		}
+		t.Logf("attempt %d of %d: %v\n%s", n+1, most, err, out)
 	}
 }
 

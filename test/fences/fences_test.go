@@ -112,6 +112,11 @@ var fences = []fence{
 		reason: "poll and route are pure functions of a request's bytes: they are fuzzed without a server",
 	},
 	{
+		packages: []string{"cmd/cometproxy/internal/doctor"},
+		forbid:   []string{"*"}, allow: []string{"std"},
+		reason: "doctor sees cometproxy as its clients do, over HTTP, and through whatever stands in between",
+	},
+	{
 		packages: []string{"..."}, but: []string{"cmd/...", "test/..."},
 		forbid: []string{"github.com/BurntSushi/toml/..."},
 		reason: "cmd owns every word of the configuration file; packages see Options, so that they can be used and tested without a file",

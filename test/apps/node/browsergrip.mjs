@@ -40,7 +40,7 @@ async function drive(browser, lines) {
     windows.push(page);
   }
   const [ann, bob, cy] = windows;
-  for (const name of ['Bob', 'Cy']) await choice(ann, name).waitFor({timeout: 2000});
+  for (const name of ['Bob', 'Cy']) await choice(ann, name).waitFor({timeout: 20_000});
   const fetched = windows.map(page => page.refetches);
 
   // To everybody, and to one.
@@ -76,7 +76,7 @@ async function drive(browser, lines) {
     for (const name in mine) if (to === 'Everybody' || name === to || name === 'Ann') mine[name].unshift(text);
   }
   for (const [i, name] of ['Ann', 'Bob', 'Cy'].entries()) {
-    await seen(windows[i], 'Ann', mine[name][0], 5000);
+    await seen(windows[i], 'Ann', mine[name][0]);
     assert.deepEqual((await texts(windows[i])).slice(0, mine[name].length), mine[name], `what ${name} sees`);
   }
   assert.deepEqual(windows.map(page => page.refetches), fetched, 'something came by a refetch, not by a poll');
@@ -105,8 +105,8 @@ async function drive(browser, lines) {
   await waiting(second);
   await choice(ann, 'Bob').click();
   await bob.click('button[form=signout]');
-  await Promise.all([strangers(bob), second.waitForSelector('.signin', {timeout: 2000})]);
-  await ann.waitForSelector('#to .gone', {timeout: 2000});
+  await Promise.all([strangers(bob), second.waitForSelector('.signin', {timeout: 20_000})]);
+  await ann.waitForSelector('#to .gone', {timeout: 20_000});
   await post(ann, 'are you there?');
   await ann.waitForFunction(() => /signed out/.test(document.getElementById('error').textContent));
   assert.equal(await ann.inputValue('#post [name=text]'), 'are you there?');

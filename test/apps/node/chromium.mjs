@@ -37,7 +37,7 @@ export async function post(page, text) {
 
 // seen waits until the newest status of a window is that of who with that text,
 // and returns how long that took.
-export async function seen(page, who, text, timeout = 2000) {
+export async function seen(page, who, text, timeout = 20_000) {
   const began = Date.now();
   await page.waitForFunction(([who, text]) => {
     const first = document.querySelector('#wall > li[data-id]');

@@ -31,6 +31,7 @@ type Config struct {
 	Certificates []Certificate
 	Backends     []Backend
 	Routes       []Route // never empty
+	Presence     []Presence
 }
 
 // Public is what clients connect to.
@@ -44,6 +45,7 @@ type Public struct {
 	RedirectToHTTPS bool
 	ReusePort       bool           // other processes may listen there too
 	ProxyFrom       []netip.Prefix // whose connections begin with a PROXY protocol header
+	Probe           string         // a path; empty: none
 }
 
 // A Certificate for clients that connect by https: PEM files, which have been
@@ -179,6 +181,18 @@ type Health struct {
 	Path               string // empty: they are not
 	Interval, Timeout  time.Duration
 	Healthy, Unhealthy int // more than 0
+}
+
+// Presence is what an app is told of who waits on channels.
+type Presence struct {
+	Channels   []string // patterns, in which * is any text
+	Backend    string
+	Path       string        // begins with /
+	Token      string        // resolved; empty: none
+	TokenFile  string        // as written
+	LeaveAfter time.Duration // more than 0, as is Every
+	Every      time.Duration
+	Node       string // empty: the machine's name
 }
 
 // A Route has Channels, and is native then, or a Backend, or Redirect or Status.

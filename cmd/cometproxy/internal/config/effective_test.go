@@ -43,6 +43,9 @@ func TestEffective(t *testing.T) {
 			is.Routes[i].Line, was.Routes[i].Line = 0, 0
 		}
 		is.Internal.Token, is.GRIP.SigKey = was.Internal.Token, was.GRIP.SigKey
+		for i := range is.Presence {
+			is.Presence[i].Token = was.Presence[i].Token
+		}
 		if !reflect.DeepEqual(was, is) {
 			t.Errorf("%s: read %+v\nprinted and read %+v\n%s", name, was, is, printed)
 		}

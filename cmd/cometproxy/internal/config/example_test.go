@@ -4,6 +4,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/BurntSushi/toml"
@@ -20,11 +21,11 @@ func TestExampleIsValid(t *testing.T) {
 }
 
 // commentedKey is a line of the example that only lacks its "# " to count.
-var commentedKey = regexp.MustCompile(`(?m)^# (\[\[certificate\]\]|[a-z0-9_]+ *= [^ ].*)$`)
+var commentedKey = regexp.MustCompile(`(?m)^# (\[\[(?:certificate|presence)\]\]|[a-z0-9_]+ *= [^ ].*)$`)
 
 // TestExampleIsComplete compares the example with the table of keys: each key
 // with a default has it there, each other key is there too, commented out if it
-// is not needed, and nothing else is there.
+// is not needed, and nothing else is there. All of [[presence]] is commented out.
 func TestExampleIsComplete(t *testing.T) {
 	text, err := os.ReadFile(exampleFile)
 	if err != nil {
@@ -34,6 +35,10 @@ func TestExampleIsComplete(t *testing.T) {
 	all := exampleValues(t, commentedKey.ReplaceAllString(string(text), "$1"))
 	for _, k := range keys {
 		switch got, there := live[k.path]; {
+		case strings.HasPrefix(k.path, "presence.") && k.def != nil:
+			if !reflect.DeepEqual(all[k.path], k.def) {
+				t.Errorf("%s is %#v in the example; its default is %#v", k.path, all[k.path], k.def)
+			}
 		case k.def != nil && !there:
 			t.Errorf("%s is not in the example", k.path)
 		case k.def != nil && !reflect.DeepEqual(got, k.def):

@@ -9,7 +9,7 @@ import (
 const hidden = "(hidden)"
 
 // secrets are keys whose value nobody needs to see. One that names a file is none.
-var secrets = []string{"internal.token", "grip.sig_key"}
+var secrets = []string{"internal.token", "grip.sig_key", "presence.token"}
 
 // credential is what the names of header fields and of parameters of a query have
 // that carry secrets. One too many is hidden rather than one too few.

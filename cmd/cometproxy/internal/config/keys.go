@@ -23,10 +23,11 @@ type key struct {
 
 // A target is what the values of one table are written to.
 type target struct {
-	config  *Config
-	backend *Backend
-	route   *Route
-	cors    *CORS
+	config   *Config
+	backend  *Backend
+	route    *Route
+	cors     *CORS
+	presence *Presence
 
 	certificate *Certificate
 	raw         rawValues
@@ -66,6 +67,8 @@ var keys = []key{
 		field: func(t *target) any { return &t.config.Public.ReusePort }},
 	{path: "public.proxy_protocol_from", kind: isTexts, doc: "addresses or networks of proxies in front whose connections begin with a PROXY protocol header, version 1 or 2; all public listeners",
 		field: func(t *target) any { return &t.raw.proxyFrom }},
+	{path: "public.probe", kind: isText, def: "", doc: "path at which cometproxy doctor can find out what stands in between, as /.well-known/cometproxy; whoever can reach it can do that; empty: none",
+		field: func(t *target) any { return &t.config.Public.Probe }},
 
 	{path: "certificate.cert", kind: isText, doc: "PEM file with a certificate and its chain; clients get the one with the name they ask for, else the first; read again when it changes",
 		field: func(t *target) any { return &t.certificate.Cert }},
@@ -271,6 +274,23 @@ var keys = []key{
 		field: func(t *target) any { return &t.route.GRIP }},
 	{path: "route.grip_position", kind: isChoice, def: "forward", oneOf: []string{"forward", "answer"}, doc: "a hold sees the messages since its request was forwarded, or since the app answered",
 		field: func(t *target) any { return &t.route.GRIPPosition }},
+
+	{path: "presence.channels", kind: isTexts, doc: "channels, of which an app is told when somebody comes and when nobody is there any more; * is any text: user:*",
+		field: func(t *target) any { return &t.presence.Channels }},
+	{path: "presence.backend", kind: isText, doc: "the backend that is told",
+		field: func(t *target) any { return &t.presence.Backend }},
+	{path: "presence.path", kind: isText, doc: "where it takes the POSTs",
+		field: func(t *target) any { return &t.presence.Path }},
+	{path: "presence.token", kind: isText, def: "", doc: "secret that they carry as Authorization: Bearer; empty: none",
+		field: func(t *target) any { return &t.raw.token }},
+	{path: "presence.token_file", kind: isText, doc: "file that holds the token",
+		field: func(t *target) any { return &t.presence.TokenFile }},
+	{path: "presence.leave_after", kind: isDuration, def: "10s", min: int64(time.Second), max: day, doc: "how long nobody must be there: a poll that comes again by then is no leave",
+		field: func(t *target) any { return &t.presence.LeaveAfter }},
+	{path: "presence.every", kind: isDuration, def: "1s", min: int64(100 * time.Millisecond), max: int64(time.Hour), doc: "what comes together within this time goes together",
+		field: func(t *target) any { return &t.presence.Every }},
+	{path: "presence.node", kind: isText, def: "", doc: "what this process is called in them; empty: the name of the machine",
+		field: func(t *target) any { return &t.presence.Node }},
 }
 
 func list(items ...any) []any { return items }
@@ -304,7 +324,7 @@ var tableKeys = func() map[string][]string {
 }()
 
 // repeated tables are written [[name]].
-var repeated = map[string]bool{"backend": true, "route": true, "certificate": true}
+var repeated = map[string]bool{"backend": true, "route": true, "certificate": true, "presence": true}
 
 func join(path, name string) string {
 	if path == "" {

@@ -145,15 +145,37 @@ func checkPublic(s *section, p *Public, from []string) {
 	if p.RedirectToHTTPS && len(p.TLSListen) == 0 && s.ok("tls_listen") {
 		s.warn("redirect_to_https", "there is no tls_listen: everybody is sent away, unless a trusted proxy in front speaks https")
 	}
+	if s.ok("probe") {
+		if why := badProbe(p.Probe); why != "" {
+			s.problem("probe", "%s", why)
+		}
+	}
 	if len(from) > 0 {
 		p.ProxyFrom = s.networks("proxy_protocol_from", from)
 	}
 }
 
+// badProbe says what is wrong with the path of the probe, or "". It is compared with
+// what clients send byte for byte, so nothing may be in it that has two spellings.
+func badProbe(p string) string {
+	plain := func(c rune) bool {
+		return c < 128 && (isLetter(byte(c)) || isDigit(byte(c)) || strings.ContainsRune("/-._~", c))
+	}
+	switch {
+	case p == "":
+		return ""
+	case p[0] != '/' || len(p) < 2 || path.Clean(p) != p:
+		return fmt.Sprintf("%s is no path for a probe: write one, as \"/.well-known/cometproxy\"", quoted(p))
+	case strings.ContainsFunc(p, func(c rune) bool { return !plain(c) }):
+		return fmt.Sprintf("%s: the path of the probe has letters, digits, and - . _ ~ only, as \"/.well-known/cometproxy\"", quoted(p))
+	}
+	return ""
+}
+
 // checkInternal checks the internal listener, and resolves its token.
 func checkInternal(s *section, in *Internal, token string) {
 	checkAddresses(s, "listen", in.Listen, true)
-	checkToken(s, in, token)
+	in.Token = checkToken(s, in.TokenFile, token)
 	if !s.ok("listen", "token", "token_file") {
 		return
 	}

@@ -205,12 +205,19 @@ func checkTarget(s *section, route *Route, backends []*readBackend) {
 	case !s.given["channels"] && !s.given["backend"] && !s.answers():
 		s.problem("", "has neither channels nor backend: add channels = [\"room:{room}\"] to hold, backend = \"app\" to forward, or redirect or status to answer")
 	}
-	if !s.given["backend"] || !s.ok("backend") {
+	if s.given["backend"] {
+		checkBackend(s, route.Backend, backends)
+	}
+}
+
+// checkBackend checks the name that backend gives.
+func checkBackend(s *section, name string, backends []*readBackend) {
+	if !s.ok("backend") {
 		return
 	}
 	var names []string
 	for _, b := range backends {
-		if b.name == route.Backend && b.name != "" {
+		if b.name == name && b.name != "" {
 			b.used = true
 			return
 		}
@@ -222,14 +229,14 @@ func checkTarget(s *section, route *Route, backends []*readBackend) {
 	switch {
 	case s.r.lost["backend"]: // it may be one of these
 	case len(names) == 0:
-		s.problem("backend", "there is no backend %s: add [[backend]] with name = %s and urls", quoted(route.Backend), quoted(route.Backend))
+		s.problem("backend", "there is no backend %s: add [[backend]] with name = %s and urls", quoted(name), quoted(name))
 	default:
 		known := ""
-		if closest(route.Backend, names) == "" {
+		if closest(name, names) == "" {
 			known = "; the backends are " + quotedOr(names)
 			known = strings.Replace(known, " or ", " and ", 1)
 		}
-		s.problem("backend", "there is no backend %s%s%s", quoted(route.Backend), didYouMean(route.Backend, names), known)
+		s.problem("backend", "there is no backend %s%s%s", quoted(name), didYouMean(name, names), known)
 	}
 }
 

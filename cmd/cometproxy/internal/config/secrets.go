@@ -20,38 +20,39 @@ const (
 // variable is what looks like an environment variable that was to be expanded.
 var variable = regexp.MustCompile(`^\$(\{[^}]*\}|\([^)]*\)|[A-Za-z_][A-Za-z0-9_]*)$`)
 
-// checkToken resolves the token from the text or the file.
-func checkToken(s *section, in *Internal, token string) {
+// checkToken resolves a token from its text or its file. It is empty if there is none,
+// or if something is wrong.
+func checkToken(s *section, file, token string) string {
 	if !s.ok("token", "token_file") {
-		return
+		return ""
 	}
 	name := "token"
-	if in.TokenFile != "" {
+	if file != "" {
 		if token != "" {
 			s.problem("token_file", "token is set too: keep one of the two")
-			return
+			return ""
 		}
 		name = "token_file"
-		text, ok := s.secretFile(name, in.TokenFile)
+		text, ok := s.secretFile(name, file)
 		if !ok {
-			return
+			return ""
 		}
 		if token = text; token == "" {
-			s.problem(name, "the file %s is empty: write the token into it", quoted(in.TokenFile))
-			return
+			s.problem(name, "the file %s is empty: write the token into it", quoted(file))
+			return ""
 		}
 	}
 	switch {
 	case token == "":
 	case strings.IndexFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) >= 0:
 		s.problem(name, "the token has white space or other characters that no header can carry: use visible ASCII, for example from: openssl rand -hex 32")
-		return
+		return ""
 	case variable.MatchString(token):
 		s.warn(name, "environment variables are not expanded, the token is this very text: use token_file for a secret from outside")
 	case len(token) < shortSecret:
 		s.warn(name, "the token has %d characters and could be guessed: use %d or more, for example from: openssl rand -hex 32", len(token), shortSecret)
 	}
-	in.Token = token
+	return token
 }
 
 // secretFile reads a file and cuts the line end.

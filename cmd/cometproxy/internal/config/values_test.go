@@ -39,7 +39,7 @@ func TestValues(t *testing.T) {
 	}
 	c.Routes[0].Params = nil
 	want := &Config{
-		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine", TLSMinVersion: "1.2"},
+		Public:   Public{Listen: []string{"127.0.0.1:8000", "[::1]:8000"}, Parker: "goroutine", TLSMinVersion: "1.2", Probe: "/.well-known/cometproxy"},
 		Internal: Internal{Listen: []string{"unix:/run/cometproxy/internal.sock", "localhost:5561"}, Token: "a-token-of-enough-characters", TokenFile: "testdata/secret/token", Debug: true},
 		Forward:  defaultForward,
 		Hold:     Hold{Timeout: 20 * time.Second, MaxTimeout: time.Minute, MaxChannels: 10, MaxAnswer: 65536},
@@ -58,6 +58,8 @@ func TestValues(t *testing.T) {
 				CORS: &CORS{Origins: []string{"https://a.example", "http://localhost:3000"}, Credentials: true, MaxAge: time.Hour}},
 			{Path: "/", Backend: "app", GRIP: true, GRIPPosition: "answer", Line: c.Routes[1].Line},
 		},
+		Presence: []Presence{{Channels: []string{"user:*", "all"}, Backend: "app", Path: "/presence?a=b", Token: "another-token-of-enough-characters",
+			LeaveAfter: 15 * time.Second, Every: 500 * time.Millisecond, Node: "web-1"}},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", c, want)

@@ -1,0 +1,19 @@
+import json
+
+TABLE = "CREATE TABLE IF NOT EXISTS presence (channel TEXT, node TEXT, session TEXT, PRIMARY KEY (channel, node))"
+
+def note_presence(db, body):  # db: sqlite3, or any other; body: what cometproxy POSTed
+    said = json.loads(body)
+    node, session = said["node"], said["session"]
+    with db:  # one transaction
+        for event in said["events"]:
+            if event["event"] == "join":
+                db.execute("REPLACE INTO presence VALUES (?, ?, ?)", (event["channel"], node, session))
+            elif event["event"] == "leave":
+                db.execute("DELETE FROM presence WHERE channel = ? AND node = ?", (event["channel"], node))
+            elif event["event"] == "start":  # who has not come back by now is gone
+                db.execute("DELETE FROM presence WHERE node = ? AND session <> ?", (node, session))
+
+def present(db, prefix):  # the channels that somebody is on
+    query = "SELECT DISTINCT channel FROM presence WHERE substr(channel, 1, ?) = ? ORDER BY channel"
+    return [channel for channel, in db.execute(query, (len(prefix), prefix))]
