@@ -37,21 +37,50 @@ type diagnosis struct {
 		Outcome     string
 	}
 	text string
-	code int
 }
 
-// doctor examines a URL; the longest hold is of 8 seconds unless args say otherwise.
-func doctor(t *testing.T, args ...string) *diagnosis {
+// A trial is a run of doctor, and what it is to say.
+type trial struct {
+	args     []string
+	verdicts string   // see want
+	says     []string // texts anywhere in the report
+	cut      float64  // seconds after which holds are; 0: none is
+}
+
+// examine runs doctor for all trials at once, whatever may run in parallel, for
+// each does little but wait. The longest hold is of 8 seconds unless args say otherwise.
+func examine(t *testing.T, trials map[string]*trial) {
 	t.Helper()
-	out, errs, code := command(t, append([]string{"doctor", "-json", "-hold", "8s"}, args...)...)
-	d := &diagnosis{text: out, code: code}
-	if err := json.Unmarshal([]byte(out), d); err != nil {
-		t.Fatalf("%v: exit %d, %q, %s", args, code, out, errs)
+	harness.Binary(t)
+	type run struct {
+		out, errs string
+		code      int
 	}
-	if d.Found != (code == 1) || code > 1 {
-		t.Errorf("%v: exit %d, found %t", args, code, d.Found)
+	runs := make(map[string]chan run)
+	for name, c := range trials {
+		done := make(chan run, 1)
+		runs[name] = done
+		go func() {
+			var r run
+			r.out, r.errs, r.code = command(t, append([]string{"doctor", "-json", "-hold", "8s"}, c.args...)...)
+			done <- r
+		}()
 	}
-	return d
+	for name, c := range trials {
+		r := <-runs[name]
+		t.Run(name, func(t *testing.T) {
+			d := &diagnosis{text: r.out}
+			if err := json.Unmarshal([]byte(r.out), d); err != nil {
+				t.Fatalf("%v: exit %d, %q, %s", c.args, r.code, r.out, r.errs)
+			}
+			if d.Found != (r.code == 1) || r.code > 1 {
+				t.Errorf("%v: exit %d, found %t", c.args, r.code, d.Found)
+			}
+			d.want(t, c.verdicts)
+			d.says(t, c.says...)
+			d.cutAt(t, c.cut)
+		})
+	}
 }
 
 // want compares verdicts, "holds=cut protocol=HTTP/1.0"; of what is not named, fine is
@@ -99,29 +128,26 @@ func (d *diagnosis) says(t *testing.T, texts ...string) {
 	}
 }
 
-// a case of a front, and what doctor is to say of it.
+// A frontCase is a front, and what doctor is to say of it.
 type frontCase struct {
 	front
 	verdicts string
 	says     []string
-	path     string  // empty: the probe
-	cut      float64 // seconds after which holds are; 0: none is
+	path     string // empty: the probe
+	cut      float64
 }
 
 func examineFronts(t *testing.T, cases map[string]*frontCase) {
+	t.Helper()
+	trials := make(map[string]*trial)
 	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			path := c.path
-			if path == "" {
-				path = probe
-			}
-			d := doctor(t, "http://"+c.address+path)
-			d.want(t, c.verdicts)
-			d.says(t, c.says...)
-			d.cutAt(t, c.cut)
-		})
+		path := c.path
+		if path == "" {
+			path = probe
+		}
+		trials[name] = &trial{[]string{"http://" + c.address + path}, c.verdicts, c.says, c.cut}
 	}
+	examine(t, trials)
 }
 
 // cutAt compares when holds were cut; a machine that is busy may be late.
@@ -168,17 +194,21 @@ func TestDoctorNginx(t *testing.T) {
 		"cut and compressed": {front: location(good + short + zip), verdicts: "holds=cut; compression=compressed", cut: 5},
 		"cached":             {front: location(strings.ReplaceAll(good, "buffering off", "buffering on") + "proxy_cache c; proxy_ignore_headers Cache-Control Vary; proxy_cache_valid any 1m;"), verdicts: "caching=cached; rest=any", says: []string{"proxy_cache off;"}},
 		"headers":            {front: location(good + "proxy_hide_header Comet-Cursor; proxy_set_header Prefer \"\";"), verdicts: "headers=changed", says: []string{"Comet-Cursor of answers, Prefer of requests"}},
-		"no keep-alive":      {front: front{text: "location / { proxy_pass http://alone; " + good + "}"}, verdicts: "protocol=no keep-alive", says: []string{"keepalive 64;"}},
+		"no keep-alive":      {front: location(strings.ReplaceAll(good, "Connection \"\"", "Connection close")), verdicts: "protocol=no keep-alive", says: []string{"keepalive 64;"}},
+		"other connections":  {front: front{text: "location / { proxy_pass http://" + s.Public[0] + "; " + good + "}"}, verdicts: "protocol=unknown", says: []string{"none is kept, or many take turns"}},
 		"query":              {front: front{text: "location / { rewrite ^ " + probe + "? break; proxy_pass http://cometproxy; " + good + "}"}, verdicts: "holds=changed; rest=any", says: []string{"takes the query away"}},
 		"plain nginx":        {front: front{text: "location / { return 200 hello; }"}, path: "/events/1", verdicts: "holds=nothing holds", says: []string{"answered at once with 200 OK by nginx/", "probe = "}},
 		"nobody behind":      {front: front{text: "location / { proxy_pass http://127.0.0.1:1; }"}, path: "/events/1", verdicts: "holds=no answer", says: []string{"502 Bad Gateway by nginx/"}},
 	}
-	servers := make(map[string]*front)
+	servers, upstreams := make(map[string]*front), "proxy_cache_path DIR/cache keys_zone=c:1m;\n"
 	for name, c := range cases {
+		own := fmt.Sprintf("cometproxy%d", len(servers)) // kept connections of its own
+		upstreams += fmt.Sprintf("upstream %s { server %s; keepalive 64; }\n", own, s.Public[0])
+		c.text = strings.ReplaceAll(c.text, "http://cometproxy", "http://"+own)
 		servers[name] = &c.front
 	}
-	startNginx(t, fmt.Sprintf("proxy_cache_path DIR/cache keys_zone=c:1m;\nupstream cometproxy { server %s; keepalive 64; }\nupstream alone { server %[1]s; }\n", s.Public[0]), servers)
-	t.Run("cases", func(t *testing.T) { examineFronts(t, cases) })
+	startNginx(t, upstreams, servers)
+	examineFronts(t, cases)
 }
 
 // TestDoctorHAProxy: one that shows itself in nothing but its error pages.
@@ -198,7 +228,7 @@ func TestDoctorHAProxy(t *testing.T) {
 		sections[name] = &c.front
 	}
 	startHAProxy(t, "", sections)
-	t.Run("cases", func(t *testing.T) { examineFronts(t, cases) })
+	examineFronts(t, cases)
 }
 
 // TestDoctorDirect: cometproxy with nothing in between, routes that hold each in its
@@ -216,6 +246,7 @@ func TestDoctorDirect(t *testing.T) {
 	on := harness.Start(t, probed+b.Config("")+appRoute)
 	off := harness.Start(t, "[hold]\ntimeout = \"2s\"\nmax_timeout = \"2s\"\n"+eventsRoute+b.Config("")+appRoute)
 	alone := harness.Start(t, eventsRoute)
+	trials := make(map[string]*trial)
 	for _, c := range []struct {
 		name, url, verdicts string
 		says                []string
@@ -231,20 +262,13 @@ func TestDoctorDirect(t *testing.T) {
 		{"a bad path", "http://" + alone.Public[0] + "/events/a%2Fb", "holds=nothing holds", []string{"cometproxy answers with 400 Bad Request: "}},
 		{"no route", "http://" + alone.Public[0] + "/", "holds=nothing holds", []string{"cometproxy answers with 404 Not Found: "}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			d := doctor(t, "-hold", "6s", c.url)
-			d.want(t, c.verdicts)
-			d.says(t, c.says...)
-		})
+		trials[c.name] = &trial{args: []string{"-hold", "6s", c.url}, verdicts: c.verdicts, says: c.says}
 	}
-	t.Run("for a reader", func(t *testing.T) {
-		t.Parallel()
-		out, errs, code := command(t, "doctor", "-hold", "1s", "http://"+on.Public[0]+probe)
-		if code != 0 || errs != "" || !strings.Contains(out, "\n  holds        fine  one of 1 s came through") || strings.Contains(out, "What to set") {
-			t.Errorf("exit %d, %s%s", code, out, errs)
-		}
-	})
+	examine(t, trials)
+	out, errs, code := command(t, "doctor", "-hold", "1s", "http://"+on.Public[0]+probe)
+	if code != 0 || errs != "" || !strings.Contains(out, "\n  holds        fine  one of 1 s came through") || strings.Contains(out, "What to set") {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
 }
 
 // TestDoctorTLS: what can be wrong with a certificate, and with a port.
@@ -269,6 +293,7 @@ func TestDoctorTLS(t *testing.T) {
 	}
 	startNginx(t, "", servers)
 	ca := a.file("ca.pem")
+	trials := make(map[string]*trial)
 	for _, c := range []struct {
 		name, url, at, ca string
 		verdicts          string
@@ -286,17 +311,13 @@ func TestDoctorTLS(t *testing.T) {
 		{"https to a plain port", "https://a.example" + probe, s.Public[0], "", "reached=no TLS", []string{"plain HTTP, not TLS"}},
 		{"nothing listens", "https://a.example" + probe, "127.0.0.1:1", "", "reached=refused", []string{"nothing listens"}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			args := []string{"-hold", "2s", "-connect", c.at}
-			if c.ca != "" {
-				args = append(args, "-cacert", c.ca)
-			}
-			d := doctor(t, append(args, c.url)...)
-			d.want(t, c.verdicts)
-			d.says(t, c.says...)
-		})
+		args := []string{"-hold", "2s", "-connect", c.at}
+		if c.ca != "" {
+			args = append(args, "-cacert", c.ca)
+		}
+		trials[c.name] = &trial{args: append(args, c.url), verdicts: c.verdicts, says: c.says}
 	}
+	examine(t, trials)
 }
 
 // odd makes a certificate for a.example with something wrong.
@@ -319,15 +340,12 @@ func TestDoctorBroken(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, probed)
 	s.ClientsStay = true
+	trials := make(map[string]*trial)
 	for name, says := range map[string]string{"reset": " by a reset of the connection (RST)", "end": " by the end of the connection (FIN), without an answer"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			d := doctor(t, "http://"+cutter(t, s.Public[0], 2500*time.Millisecond, name == "reset")+probe)
-			d.want(t, "holds=cut")
-			d.cutAt(t, 2.5)
-			d.says(t, says, "nginx, in the location", "HAProxy, in the backend", "ProxyTimeout 70")
-		})
+		trials[name] = &trial{args: []string{"http://" + cutter(t, s.Public[0], 2500*time.Millisecond, name == "reset") + probe}, verdicts: "holds=cut", cut: 2.5,
+			says: []string{says, "nginx, in the location", "HAProxy, in the backend", "ProxyTimeout 70"}}
 	}
+	examine(t, trials)
 	for _, c := range []struct {
 		args []string
 		want string

@@ -24,12 +24,17 @@ type front struct {
 	address string // host:port; set by the start
 }
 
-// freeAddress is an address whose port was free a moment ago.
-func freeAddress(t *testing.T) string {
+// inherit opens a listener for each front, which the proxy gets as descriptors from 3
+// on: a port that was free a moment ago may be somebody else's now.
+func inherit(t *testing.T, fronts map[string]*front) (names []string, files []*os.File) {
 	t.Helper()
-	ln := listening(t)
-	defer ln.Close()
-	return ln.Addr().String()
+	for name, f := range fronts {
+		ln := listening(t)
+		f.address = ln.Addr().String()
+		names, files = append(names, name), append(files, file(t, ln))
+		ln.Close()
+	}
+	return names, files
 }
 
 // startNginx runs one nginx with all servers; head stands in its http { }.
@@ -45,16 +50,21 @@ func startNginx(t *testing.T, head string, servers map[string]*front) {
 		fmt.Fprintf(&b, "%s_temp_path %s/%[1]s;\n", kind, dir)
 	}
 	b.WriteString(strings.ReplaceAll(head, "DIR", dir))
-	for _, s := range servers {
-		s.address = freeAddress(t)
+	names, files := inherit(t, servers)
+	sockets := "NGINX="
+	for i, name := range names {
+		s := servers[name]
+		sockets += fmt.Sprintf("%d;", 3+i)
 		fmt.Fprintf(&b, "server {\nlisten %s %s;\n%s\n}\n", s.address, s.listen, s.text)
 	}
 	b.WriteString("}\n")
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+	path := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startFront(t, exec.Command(nginx, "-p", dir, "-c", file, "-e", "stderr"), servers)
+	cmd := exec.Command(nginx, "-p", dir, "-c", path, "-e", "stderr")
+	cmd.Env, cmd.ExtraFiles = append(os.Environ(), sockets), files
+	startFront(t, cmd, servers)
 }
 
 // startHAProxy runs one HAProxy with all sections.
@@ -63,18 +73,21 @@ func startHAProxy(t *testing.T, head string, sections map[string]*front) {
 	haproxy := need(t, "haproxy")
 	var b strings.Builder
 	fmt.Fprintf(&b, "defaults\nmode http\ntimeout connect 5s\ntimeout client 60s\ntimeout server 60s\n%s\n", head)
-	for name, s := range sections {
-		s.address = freeAddress(t)
-		fmt.Fprintf(&b, "listen %s\nbind %s %s\n%s\n", strings.ReplaceAll(name, " ", "-"), s.address, s.listen, s.text)
+	names, files := inherit(t, sections)
+	for i, name := range names {
+		s := sections[name]
+		fmt.Fprintf(&b, "listen %s\nbind fd@%d %s\n%s\n", strings.ReplaceAll(name, " ", "-"), 3+i, s.listen, s.text)
 	}
-	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startFront(t, exec.Command(haproxy, "-db", "-f", file), sections)
+	cmd := exec.Command(haproxy, "-db", "-f", path)
+	cmd.ExtraFiles = files
+	startFront(t, cmd, sections)
 }
 
-// startFront runs a proxy until the test ends, and waits until it listens.
+// startFront runs a proxy until the test ends, and waits until it answers.
 func startFront(t *testing.T, cmd *exec.Cmd, fronts map[string]*front) {
 	t.Helper()
 	var said bytes.Buffer
@@ -82,35 +95,40 @@ func startFront(t *testing.T, cmd *exec.Cmd, fronts map[string]*front) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	for _, f := range cmd.ExtraFiles {
+		f.Close()
+	}
 	ended := make(chan struct{})
 	go func() { cmd.Wait(); close(ended) }()
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-			cmd.Process.Kill()
-			<-ended
-		}
-	})
-	end := time.Now().Add(harness.Patience)
-	for _, f := range fronts {
-		for {
-			c, err := net.Dial("tcp", f.address)
-			if err == nil {
-				c.Close()
-				break
-			}
-			select {
-			case <-ended:
-				t.Fatalf("%s ended: %s", filepath.Base(cmd.Path), said.String())
-			case <-time.After(20 * time.Millisecond):
-			}
-			if time.Now().After(end) {
-				cmd.Process.Kill()
-				<-ended
-				t.Fatalf("%s does not listen at %s: %s", filepath.Base(cmd.Path), f.address, said.String())
-			}
-		}
+	end := func(sig os.Signal) {
+		cmd.Process.Signal(sig)
+		<-ended
 	}
+	t.Cleanup(func() {
+		kill := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
+		defer kill.Stop()
+		end(os.Interrupt)
+	})
+	for _, f := range fronts {
+		if err := answers(f.address); err != nil {
+			end(os.Kill)
+			t.Fatalf("%s does not answer at %s: %v\n%s", filepath.Base(cmd.Path), f.address, err, said.String())
+		}
+		return // they begin together
+	}
+}
+
+// answers waits until a server says anything, be it that this is no TLS.
+func answers(address string) error {
+	c, err := net.DialTimeout("tcp", address, harness.Patience)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(harness.Patience))
+	if _, err := c.Write([]byte("GET /none HTTP/1.0\r\n\r\n")); err != nil {
+		return err
+	}
+	_, err = c.Read(make([]byte, 1))
+	return err
 }

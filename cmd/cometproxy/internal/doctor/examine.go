@@ -19,7 +19,7 @@ const (
 	maxRedirects = 5
 	glance       = 3 * time.Second  // what is silent for so long lets wait
 	lateness     = 10 * time.Second // how much later than due an answer is waited for
-	echoes       = 4
+	echoes       = 8
 )
 
 // An examination is one on its way.

@@ -281,8 +281,10 @@ func judgeProtocol(echoes []Echoed) Check {
 		return Check{"protocol", "unknown", LevelUnknown, "the probe did not answer"}
 	case last.HTTP == "1.0":
 		return Check{"protocol", "HTTP/1.0", LevelNote, "cometproxy is asked by HTTP/1.0: each poll costs a connection, and streams have no end that can be told from a break"}
-	case known > 1 && len(names) == known:
+	case len(names) == known && strings.EqualFold(last.Values["Connection"], "close"):
 		return Check{"protocol", "no keep-alive", LevelNote, "each request reaches cometproxy by a connection of its own: that costs both sides"}
+	case known > 1 && len(names) == known:
+		return Check{"protocol", "unknown", LevelUnknown, fmt.Sprintf("HTTP/%s to cometproxy; %d requests reached it by as many connections: none is kept, or many take turns", last.HTTP, known)}
 	}
 	c := Check{"protocol", "fine", LevelFine, "HTTP/" + last.HTTP + " to cometproxy, connections are kept"}
 	if known > 1 && reused == 0 {

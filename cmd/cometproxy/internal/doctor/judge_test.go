@@ -142,9 +142,14 @@ func TestJudge(t *testing.T) {
 		{"HTTP/1.0", func(e *Evidence) { e.Probe.Echoes[3].Echo.HTTP = "1.0" }, "protocol", "HTTP/1.0", false, "proxy_http_version 1.1;"},
 		{"no keep-alive", func(e *Evidence) {
 			for i, x := range e.Probe.Echoes {
-				x.Echo.Connection = fmt.Sprint(i)
+				x.Echo.Connection, x.Echo.Values["Connection"] = fmt.Sprint(i), "close"
 			}
 		}, "protocol", "no keep-alive", false, "keepalive 64;"},
+		{"other connections", func(e *Evidence) {
+			for i, x := range e.Probe.Echoes {
+				x.Echo.Connection = fmt.Sprint(i)
+			}
+		}, "protocol", "unknown", false, "or many take turns"},
 		{"nor the client's", func(e *Evidence) {
 			for i := range e.Probe.Echoes {
 				e.Probe.Echoes[i].Answer.Reused = false
