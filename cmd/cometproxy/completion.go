@@ -34,11 +34,11 @@ type completedFlag struct {
 // File reports that a file's name follows.
 func (f completedFlag) File() bool { return f.Value == "FILE" }
 
-// values are what flags can be, by name.
+// values are what flags of commands can be.
 var values = map[string]string{
-	"sort":  "name waiters messages oldest",
-	"probe": "ready live",
-	"from":  "now earliest",
+	"channels -sort": "name waiters messages oldest",
+	"health -probe":  "ready live",
+	"tail -from":     "now earliest",
 }
 
 var flagLine = regexp.MustCompile(`(?m)^  -(\S+)(?: ([A-Z]\S*))?  +(.+)$`)
@@ -57,7 +57,7 @@ func runCompletion(args []string, stdout, stderr io.Writer) int {
 	for i := range commands {
 		all = append(all, completedOf(&commands[i]))
 	}
-	if err := script.Execute(stdout, map[string]any{"Commands": all, "Values": values}); err != nil {
+	if err := script.Execute(stdout, map[string]any{"Commands": all}); err != nil {
 		fmt.Fprintf(stderr, "cometproxy completion: %v\n", err)
 		return exitFailed
 	}
@@ -75,7 +75,7 @@ func completedOf(c *command) completed {
 	c.run([]string{"-h"}, &help, io.Discard)
 	_, table, _ := strings.Cut(help.String(), "\nFlags:\n")
 	for _, m := range flagLine.FindAllStringSubmatch(table, -1) {
-		d.Flags = append(d.Flags, completedFlag{Name: m[1], Value: m[2], Text: m[3], Words: values[m[1]]})
+		d.Flags = append(d.Flags, completedFlag{Name: m[1], Value: m[2], Text: m[3], Words: values[c.name+" -"+m[1]]})
 	}
 	return d
 }

@@ -19,7 +19,7 @@ var completedLines = map[string]string{
 	"cometproxy -c":                  "-config",
 	"cometproxy -config cometproxy.": "cometproxy.toml",
 	"cometproxy tail -f":             "-from",
-	"cometproxy tail -":              "-ca -config -from -insecure -json -n -url",
+	"cometproxy tail -":              "-cacert -config -from -insecure -json -n -url",
 	"cometproxy tail -from e":        "earliest",
 	"cometproxy tail -n 3 -j":        "-json",
 	"cometproxy help chan":           "channels",
@@ -31,6 +31,9 @@ var completedLines = map[string]string{
 	"cometproxy check -config conf/": "conf/b.toml",
 	"cometproxy channels -sort ":     "messages name oldest waiters",
 	"cometproxy health -probe l":     "live",
+	"cometproxy doctor -probe l":     "",
+	"cometproxy doctor -cacert oth":  "other",
+	"cometproxy tail -cacert oth":    "other",
 	"cometproxy version ":            "",
 	"cometproxy nonsense ":           "",
 }

@@ -33,22 +33,24 @@ _cometproxy() {
 		before=${COMP_WORDS[COMP_CWORD-2]}
 	fi
 	COMPREPLY=()
-	case $before in
-	-config)
-		IFS=$'\n'
-		COMPREPLY=($(compgen -f -- "$word"))
-		compopt -o filenames 2>/dev/null
-		return ;;
-{{- range $name, $words := .Values}}
-	-{{$name}}) COMPREPLY=($(compgen -W "{{$words}}" -- "$word")); return ;;
-{{- end}}
-	esac
 	case $command in
 	-*) command=serve ;;
 	*) if [ "$COMP_CWORD" -eq 1 ]; then
 		COMPREPLY=($(compgen -W "{{range .Commands}}{{.Name}} {{end}}help" -- "$word"))
 		return
 	fi ;;
+	esac
+	case "$command $before" in
+{{- range $c := .Commands}}{{range .Flags}}
+{{- if .File}}
+	"{{$c.Name}} -{{.Name}}")
+		IFS=$'\n'
+		COMPREPLY=($(compgen -f -- "$word"))
+		compopt -o filenames 2>/dev/null
+		return ;;
+{{- else if .Value}}
+	"{{$c.Name}} -{{.Name}}") COMPREPLY=($(compgen -W "{{.Words}}" -- "$word")); return ;;
+{{- end}}{{end}}{{end}}
 	esac
 	case $command in
 {{- range .Commands}}

@@ -34,7 +34,7 @@ Examples:
   cometproxy tail room:42
   cometproxy tail -json -from earliest room:42 everyone
   cometproxy tail -url https://site.example/events/42
-  cometproxy tail -ca ca.pem -url https://10.0.0.5:8443/events/42
+  cometproxy tail -cacert ca.pem -url https://10.0.0.5:8443/events/42
 `
 
 // A tail is what is followed.
@@ -55,14 +55,14 @@ func runTail(args []string, stdout, stderr io.Writer) int {
 	address := flags.String("url", "", "`URL` of a route that holds, in place of channels")
 	from := flags.String("from", "now", "`WHERE` to begin: now, earliest (all that is kept) or a cursor")
 	count := flags.Int("n", -1, "end after `N` messages")
-	ca := flags.String("ca", "", "`FILE` with the authority (PEM) of the listener's certificate; the configuration's own are trusted without")
+	ca := flags.String("cacert", "", "`FILE` with the authority (PEM) of the listener's certificate; the configuration's own are trusted without")
 	insecure := flags.Bool("insecure", false, "take any certificate")
 	asJSON := flags.Bool("json", false, "print each message as a JSON object")
 	if code, done := parseFlags(flags, args, stderr); done {
 		return code
 	}
 	if *insecure && *ca != "" {
-		return usageError(stderr, "tail", "-ca and -insecure exclude each other")
+		return usageError(stderr, "tail", "-cacert and -insecure exclude each other")
 	}
 	if (*address == "") == (flags.NArg() == 0) {
 		return usageError(stderr, "tail", "name channels, or a route with -url")
@@ -175,10 +175,15 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return min(max(after, 0), time.Hour)
 }
 
-// detailOf is what a problem in JSON says, or nothing.
+// detailOf is what a problem in JSON, or a line of text, says, or nothing.
 func detailOf(body []byte) string {
 	var problem struct{ Detail string }
-	if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
+	if json.Unmarshal(body, &problem) != nil {
+		if line := strings.TrimSpace(string(body)); len(line) < 200 && !strings.ContainsAny(line, "\n<") {
+			problem.Detail = line
+		}
+	}
+	if problem.Detail == "" {
 		return ""
 	}
 	return ": " + printable(problem.Detail)
@@ -194,9 +199,9 @@ func plainPollError(target string, err error) error {
 	case errors.As(err, &dns):
 		return fmt.Errorf("there is no host %q", dns.Name)
 	case errors.As(err, &authority):
-		return fmt.Errorf("%w: nobody vouches for the certificate of %s: name its authority with -ca FILE, or take any with -insecure", errUntrusted, target)
+		return fmt.Errorf("%w: nobody vouches for the certificate of %s: name its authority with -cacert FILE, or take any with -insecure", errUntrusted, target)
 	case errors.As(err, &certificate):
-		return fmt.Errorf("%w: the certificate of %s: %w", errUntrusted, target, certificate.Err)
+		return fmt.Errorf("%w: the certificate of %s: %w (-cacert FILE says whom to trust, -insecure takes any)", errUntrusted, target, certificate.Err)
 	case errors.Is(err, errUntrusted):
 		return fmt.Errorf("%s: %w", target, errors.Unwrap(err))
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):

@@ -135,7 +135,7 @@ func TestTailFollows(t *testing.T) {
 	if err := os.WriteFile(ca, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := invoke("tail", "-ca", ca, "-n", "2", "-url", s.URL+"/a?x=1")
+	code, stdout, stderr := invoke("tail", "-cacert", ca, "-n", "2", "-url", s.URL+"/a?x=1")
 	if want := "cursor=now&x=1 cursor=c1&x=1 cursor=c2&x=1 cursor=c2&x=1 cursor=c2&x=1"; code != exitOK || strings.Join(asked, " ") != want {
 		t.Fatalf("exit %d, %q, %s", code, asked, stderr)
 	}
@@ -149,14 +149,14 @@ func TestTailFollows(t *testing.T) {
 	asked = nil
 	for _, args := range [][]string{{"-insecure", "-n", "1"}, {"-n", "1"}} {
 		code, _, stderr := invoke(append(append([]string{"tail"}, args...), "-url", s.URL)...)
-		if insecure := args[0] == "-insecure"; insecure != (code == exitOK) || !insecure && !strings.Contains(stderr, "-ca FILE") {
+		if insecure := args[0] == "-insecure"; insecure != (code == exitOK) || !insecure && !strings.Contains(stderr, "-cacert FILE") {
 			t.Errorf("%q: exit %d, %s", args, code, stderr)
 		}
 	}
-	if code, _, stderr := invoke("tail", "-ca", filepath.Join(t.TempDir(), "none"), "-url", s.URL); code != exitFailed || !strings.Contains(stderr, "-ca: open ") {
+	if code, _, stderr := invoke("tail", "-cacert", filepath.Join(t.TempDir(), "none"), "-url", s.URL); code != exitFailed || !strings.Contains(stderr, "-cacert: open ") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
-	if code, _, stderr := invoke("tail", "-url", strings.Replace(s.URL, "https", "http", 1)); code != exitFailed || !strings.Contains(stderr, "400") {
+	if code, _, stderr := invoke("tail", "-url", strings.Replace(s.URL, "https", "http", 1)); code != exitFailed || !strings.Contains(stderr, "400 Bad Request: Client sent an HTTP request to an HTTPS server") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 }

@@ -92,11 +92,11 @@ func (p *tailPlan) trust() (*tls.Config, error) {
 	}
 	text, err := os.ReadFile(p.ca)
 	if err != nil {
-		return nil, fmt.Errorf("-ca: %w", err)
+		return nil, fmt.Errorf("-cacert: %w", err)
 	}
 	t.RootCAs = x509.NewCertPool()
 	if !t.RootCAs.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("-ca: the file %s has no certificate in PEM (-----BEGIN CERTIFICATE-----)", p.ca)
+		return nil, fmt.Errorf("-cacert: the file %s has no certificate in PEM (-----BEGIN CERTIFICATE-----)", p.ca)
 	}
 	return t, nil
 }
@@ -118,7 +118,7 @@ func trustOwn(t *tls.Config, c *config.Config) error {
 	t.InsecureSkipVerify = true // for the names; VerifyConnection is stricter in all else
 	t.VerifyConnection = func(s tls.ConnectionState) error {
 		if !slices.ContainsFunc(own, func(leaf []byte) bool { return slices.Equal(leaf, s.PeerCertificates[0].Raw) }) {
-			return fmt.Errorf("%w: its certificate is none of those of the configuration; is that this proxy? -ca FILE or -insecure say what else to trust", errUntrusted)
+			return fmt.Errorf("%w: its certificate is none of those of the configuration; is that this proxy? -cacert FILE or -insecure say what else to trust", errUntrusted)
 		}
 		return nil
 	}

@@ -14,11 +14,12 @@ import (
 // on what the files hold.
 func (r *reader) around() {
 	internal, grip := r.found["internal"], r.found["grip"]
-	in := &r.config.Internal
-	if in.TokenFile != "" {
-		internal.private("token_file", in.TokenFile)
-	} else if in.Token != "" {
-		internal.privateHere("token")
+	for _, s := range append([]*section{internal}, r.presenceSections...) {
+		if path, _ := s.raw["token_file"].(string); path != "" {
+			s.private("token_file", path)
+		} else if token, _ := s.raw["token"].(string); token != "" {
+			s.privateHere("token")
+		}
 	}
 	if text, _ := grip.raw["sig_key"].(string); text != "" {
 		if path, ok := strings.CutPrefix(text, "file:"); ok {

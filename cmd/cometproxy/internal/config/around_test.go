@@ -87,6 +87,7 @@ path = "/"
 backend = "app"
 set_request_headers = { X-Tenant = "a", Authorization = "Bearer x" }
 `
+	text += "[[presence]]\nchannels = [\"*\"]\nbackend = \"app\"\npath = \"/presence\"\ntoken_file = \"DIR/token\"\n"
 	text = strings.ReplaceAll(text, "DIR", dir)
 	inline := strings.Replace(strings.Replace(text, `token_file = "`+dir+`/token"`, `token = "0123456789abcdef"`, 1), "file:"+dir+"/grip.key", "base64:MDEyMzQ1Njc4OWFiY2RlZg==", 1)
 	day := 24 * time.Hour
@@ -105,7 +106,7 @@ set_request_headers = { X-Tenant = "a", Authorization = "Bearer x" }
 	files(0o644)
 	const every = ": every user of this machine can read the file "
 	got := loaded(t, dir, text, 0o644)
-	for _, want := range []string{"c.toml:2: warning: internal.token_file" + every + `"token"`, "c.toml:4: warning: grip.sig_key" + every, "c.toml:9: warning: backend.tls_key" + every,
+	for _, want := range []string{"c.toml:2: warning: internal.token_file" + every + `"token"`, "c.toml:4: warning: grip.sig_key" + every, "c.toml:9: warning: backend.tls_key" + every, "c.toml:18: warning: presence.token_file" + every,
 		"c.toml:13: warning: route.set_request_headers: this is a secret, and every user of this machine can read this file: chmod o-r c.toml"} {
 		if !strings.Contains(strings.ReplaceAll(got, dir+"/", ""), want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -97,3 +97,23 @@ body = "see https://me:s3cret@www.example.com/shown-c?Access_Key=s3cret&page=sho
 		t.Errorf("%v\n%s", err, printed)
 	}
 }
+
+// TestSecretsAreKnown: a new key for a secret is hidden, or names a file.
+func TestSecretsAreKnown(t *testing.T) {
+	files := []string{"certificate.key", "backend.tls_key"}
+	for _, k := range keys {
+		_, name, _ := strings.Cut(k.path, ".")
+		if k.kind == isText && credential.MatchString(name) && !strings.HasSuffix(name, "_file") && !contains(secrets, k.path) && !contains(files, k.path) {
+			t.Errorf("%s looks like a secret: put it into secrets, or here if it names a file", k.path)
+		}
+	}
+}
+
+// TestProblemsHide: what check prints, and the log has, shows no password either.
+func TestProblemsHide(t *testing.T) {
+	_, problems := Parse("a.toml", []byte("[[backend]]\nname = \"app\"\nurls = [\"http://me:s3cret@127.0.0.1:3000\", \"https://a.example/?token=s3cret\"]\n"+
+		"[[route]]\npath = \"/\"\nredirect = \"https://me:s3cret@www.example.com\"\n"))
+	if text := problems.String(); len(problems) != 3 || strings.Contains(text, "s3cret") {
+		t.Error(text)
+	}
+}

@@ -27,6 +27,7 @@ func (r *reader) presences(tables []rawTable, backends []*readBackend) {
 		p.Token = checkToken(s, p.TokenFile, t.raw.token)
 		r.warnOfReachable(s, &p)
 		r.config.Presence = append(r.config.Presence, p)
+		r.presenceSections = append(r.presenceSections, s)
 	}
 }
 

@@ -16,11 +16,12 @@ type reader struct {
 	problems Problems
 	lost     map[string]bool // tables that stand many times, found inside of another
 
-	found           map[string]*section   // the tables that stand once
-	routeSections   []*section            // of config.Routes, in their order, like the next two
-	backendSections []*section            // of config.Backends
-	certSections    []*section            // of config.Certificates
-	pairs           [][]*x509.Certificate // of these: each with its chain; empty: it cannot be read
+	found            map[string]*section   // the tables that stand once
+	routeSections    []*section            // of config.Routes, in their order, like the next two
+	backendSections  []*section            // of config.Backends
+	certSections     []*section            // of config.Certificates
+	presenceSections []*section            // of config.Presence
+	pairs            [][]*x509.Certificate // of these: each with its chain; empty: it cannot be read
 }
 
 func (r *reader) add(line int, key, text string) {

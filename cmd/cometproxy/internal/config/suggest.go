@@ -78,8 +78,9 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// quoted is s in quotes on one line, cut if it is very long.
+// quoted is s in quotes on one line, cut if it is very long, without passwords in URLs.
 func quoted(s string) string {
+	s = hideInURLs(s)
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "") + "..."
 	}
