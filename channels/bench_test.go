@@ -229,3 +229,19 @@ func BenchmarkOneLock(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkSurvey looks through a hundred thousand channels, as a page does.
+func BenchmarkSurvey(b *testing.B) {
+	h := channels.New(channels.Options{Tombstones: -1})
+	for i := range 100_000 {
+		h.Publish(channels.Item{Channel: fmt.Sprintf("room:%d", i)})
+	}
+	for _, q := range []channels.Survey{{Order: channels.ByWaiters, Limit: 50}, {Order: channels.ByRate, Limit: 50}, {Contains: "99", Limit: 50}} {
+		b.Run(fmt.Sprintf("%d%s", q.Order, q.Contains), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				h.Survey(q)
+			}
+		})
+	}
+}

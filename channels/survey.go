@@ -43,47 +43,69 @@ type Row struct {
 // time.
 func (h *Hub) Survey(q Survey) (rows []Row, all int) {
 	q.Limit, q.Contains = max(1, q.Limit), strings.ToLower(q.Contains)
+	t := tally{Survey: q}
 	for i := range h.shards {
-		var n int
-		rows, n = h.shards[i].survey(rows, &q, h.clock())
-		all += n
-		if len(rows)-q.Limit > max(q.Limit, 100) { // no sum that could overflow
-			rows = q.first(rows)
-		}
+		h.shards[i].survey(&t, h.clock())
 	}
-	return q.first(rows), all
+	t.cut()
+	return t.rows, t.all
 }
 
-// first puts rows in order and keeps as many as are wanted.
-func (q *Survey) first(rows []Row) []Row {
-	slices.SortFunc(rows, func(a, b Row) int {
-		c := 0
-		switch q.Order {
-		case ByWaiters:
-			c = cmp.Compare(b.Waiters, a.Waiters)
-		case ByOldestWaiter:
-			c = cmp.Compare(b.OldestWaiter, a.OldestWaiter)
-		case ByRate:
-			c = cmp.Compare(b.Rate, a.Rate)
-		case ByMessages:
-			c = cmp.Compare(b.Messages, a.Messages)
-		}
-		return cmp.Or(c, strings.Compare(a.Name, b.Name))
-	})
-	return rows[:min(len(rows), q.Limit)]
+// A tally is a survey under way. When it has rows enough, the last of those that are
+// wanted is the bar for others: of many channels few get over it, and it rises.
+type tally struct {
+	Survey
+	rows []Row
+	all  int
+	bar  *Row // nil: there are not enough yet
 }
 
-func (s *shard) survey(rows []Row, q *Survey, now int64) (_ []Row, n int) {
+func (t *tally) add(r Row) {
+	if t.bar != nil && t.compare(r, *t.bar) > 0 {
+		return
+	}
+	t.rows = append(t.rows, r)
+	if len(t.rows)-t.Limit > max(t.Limit, 100) { // no sum that could overflow
+		t.cut()
+		bar := t.rows[t.Limit-1]
+		t.bar = &bar
+	}
+}
+
+// cut puts the rows in order and keeps as many as are wanted.
+func (t *tally) cut() {
+	slices.SortFunc(t.rows, t.compare)
+	t.rows = t.rows[:min(len(t.rows), t.Limit)]
+}
+
+func (q *Survey) compare(a, b Row) int {
+	c := 0
+	switch q.Order {
+	case ByWaiters:
+		c = cmp.Compare(b.Waiters, a.Waiters)
+	case ByOldestWaiter:
+		c = cmp.Compare(b.OldestWaiter, a.OldestWaiter)
+	case ByRate:
+		c = cmp.Compare(b.Rate, a.Rate)
+	case ByMessages:
+		c = cmp.Compare(b.Messages, a.Messages)
+	}
+	if c != 0 {
+		return c
+	}
+	return strings.Compare(a.Name, b.Name)
+}
+
+func (s *shard) survey(t *tally, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, e := range s.entries {
-		if name == q.Except || q.Contains != "" && !strings.Contains(strings.ToLower(name), q.Contains) {
+		if name == t.Except || t.Contains != "" && !strings.Contains(strings.ToLower(name), t.Contains) {
 			continue
 		}
-		n++
-		rows = append(rows, Row{e.info(now), e.rate(now)})
+		t.all++
+		t.add(Row{e.info(now), e.rate(now)})
 	}
-	return rows, n
 }
 
 // rateSpan is the time over which messages are counted, and fewRated how many there

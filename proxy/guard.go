@@ -39,8 +39,7 @@ func (g *guard) admit(ctx *fasthttp.RequestCtx) bool {
 // HEAD, whoever's script it is. It is no defence against who has the token and another
 // program; it keeps hands that look from what they could touch by mistake.
 func (g *guard) admitWrite(ctx *fasthttp.RequestCtx) bool {
-	h := &ctx.Request.Header
-	if !g.readOnly || ctx.IsGet() || ctx.IsHead() || len(h.Peek("Origin")) == 0 && len(h.Peek("Sec-Fetch-Site")) == 0 {
+	if !g.readOnly || ctx.IsGet() || ctx.IsHead() || !fromBrowser(ctx) {
 		return true
 	}
 	problem(ctx, fasthttp.StatusForbidden, "browsers may only read here: internal.page is \"read_only\" in the configuration")
@@ -127,8 +126,8 @@ func (g *guard) admitsHost(ctx *fasthttp.RequestCtx) bool {
 	if known := g.known.Load(); known != nil && string(host) == *known {
 		return true
 	}
-	if ctx.LocalAddr().Network() == "unix" {
-		return true // no browser gets there
+	if ctx.LocalAddr().Network() == "unix" && !forBrowsers(ctx) {
+		return true // no browser gets there, but by a tunnel that somebody made for one
 	}
 	if len(host) == 0 && !ctx.Request.Header.IsHTTP11() {
 		return true // nor does any speak HTTP/1.0
@@ -139,6 +138,18 @@ func (g *guard) admitsHost(ctx *fasthttp.RequestCtx) bool {
 	}
 	g.known.Store(&name)
 	return true
+}
+
+// forBrowsers reports that a browser has sent the request, as all do that change
+// something, or that it is for what only browsers show.
+func forBrowsers(ctx *fasthttp.RequestCtx) bool {
+	return fromBrowser(ctx) || bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte("/admin/"))
+}
+
+// fromBrowser reports that the request says that a browser sends it.
+func fromBrowser(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	return len(h.PeekAll("Origin")) > 0 || len(h.PeekAll("Sec-Fetch-Site")) > 0
 }
 
 // knows tells whether no name server can say where the host is.

@@ -84,6 +84,36 @@ func TestGuardOfThePage(t *testing.T) {
 	}
 }
 
+// TestGuardBehindATunnel: somebody made a tunnel from a port of theirs to the socket,
+// and a page whose name was made to point to that port asks it.
+func TestGuardBehindATunnel(t *testing.T) {
+	var g guard
+	g.init(InternalOptions{Page: noPage{}})
+	for _, tc := range []struct {
+		method, target, host, origin string
+		ok                           bool
+	}{
+		{"POST", "/channels/a", "localhost:5561", "http://localhost:5561", true},
+		{"GET", "/admin/live", "localhost:5561", "", true},
+		{"POST", "/channels/a", "evil.example:5561", "http://evil.example:5561", false},
+		{"GET", "/admin/live?x", "evil.example:5561", "", false},
+		{"GET", "/admin/config", "unix", "", false},
+		{"POST", "/channels/a", "unix", "", true}, // an app, which may call it what it likes
+	} {
+		var ctx fasthttp.RequestCtx
+		ctx.Init2(unixConn{}, nil, false)
+		ctx.Request.Header.SetMethod(tc.method)
+		ctx.Request.Header.SetRequestURI(tc.target)
+		ctx.Request.Header.SetHost(tc.host)
+		if tc.origin != "" {
+			ctx.Request.Header.Set("Origin", tc.origin)
+		}
+		if got := g.admit(&ctx); got != tc.ok {
+			t.Errorf("%+v: admitted: %v", tc, got)
+		}
+	}
+}
+
 // TestReadOnly: browsers may only read, with a token too; programs may write.
 func TestReadOnly(t *testing.T) {
 	for _, token := range []string{"", "a-secret-of-enough-characters"} {

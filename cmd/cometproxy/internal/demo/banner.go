@@ -23,6 +23,10 @@ func Banner(publicURL, internalURL string) string {
 
       curl -H 'Content-Type: application/json' -d '{"name":"curl","text":"hello"}' '%[2]s/channels/%[3]s'
 
+  What the proxy does meanwhile, for who operates it:
+
+      %[2]s/
+
   Ctrl-C stops the demo; the statuses are gone then.
 
 `, strings.TrimRight(publicURL, "/"), strings.TrimRight(internalURL, "/"), channel)
