@@ -265,6 +265,10 @@ func TestDoctorDirect(t *testing.T) {
 		trials[c.name] = &trial{args: []string{"-hold", "6s", c.url}, verdicts: c.verdicts, says: c.says}
 	}
 	examine(t, trials)
+	if !alone.Reload(probed) { // as the advice says
+		t.Error("the probe was not switched on")
+	}
+	examine(t, map[string]*trial{"reloaded": {args: []string{"-hold", "2s", "http://" + alone.Public[0] + "/"}, says: []string{"itself holds nothing"}}})
 	out, errs, code := command(t, "doctor", "-hold", "1s", "http://"+on.Public[0]+probe)
 	if code != 0 || errs != "" || !strings.Contains(out, "\n  holds        fine  one of 1 s came through") || strings.Contains(out, "What to set") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
