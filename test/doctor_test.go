@@ -182,7 +182,7 @@ func TestDoctorNginx(t *testing.T) {
 	cases := map[string]*frontCase{
 		"good":         {front: location(good), says: []string{"nginx/"}},
 		"good poll":    {front: location(good), path: "/events/1"},
-		"bare":         {front: location(""), verdicts: "buffering=buffered; protocol=HTTP/1.0", says: []string{"proxy_buffering off;", "proxy_http_version 1.1;"}},
+		"bare":         {front: location(""), verdicts: "buffering=buffered; protocol=HTTP/1.0; headers=incomplete", says: []string{"proxy_buffering off;", "proxy_http_version 1.1;", "proxy_set_header X-Forwarded-For"}},
 		"cut":          {front: location(good + short), verdicts: "holds=cut", cut: 5, says: []string{" with 504 Gateway Timeout by nginx/", "a hold of 4 s came through", "proxy_read_timeout 70s;", "max_timeout = \"4s\""}},
 		"cut poll":     {front: location(good + short), verdicts: "holds=cut", path: "/events/1", cut: 5, says: []string{" with 504"}},
 		"buffered":     {front: location(old + buffer), verdicts: "buffering=buffered; protocol=HTTP/1.0", says: []string{"proxy_buffering off;"}},
@@ -219,7 +219,7 @@ func TestDoctorHAProxy(t *testing.T) {
 	server := "server a " + s.Public[0] + "\n"
 	cases := map[string]*frontCase{
 		"fine":       {front: front{text: "option forwardfor\nhttp-reuse safe\n" + server}},
-		"cut":        {front: front{text: "timeout server 3s\n" + server}, verdicts: "holds=cut", cut: 3, says: []string{" with 504 Gateway Timeout by HAProxy", "timeout server 70s", "a hold of 2 s came through"}},
+		"cut":        {front: front{text: "timeout server 3s\n" + server}, verdicts: "holds=cut; headers=incomplete", cut: 3, says: []string{" with 504 Gateway Timeout by HAProxy", "timeout server 70s", "a hold of 2 s came through"}},
 		"compressed": {front: front{text: "compression algo gzip\ncompression type application/json\n" + server}, verdicts: "compression=compressed; rest=any"},
 		"nobody":     {front: front{text: "server a 127.0.0.1:1\n"}, path: "/events/1", verdicts: "holds=no answer", says: []string{"by HAProxy"}},
 	}
@@ -265,6 +265,10 @@ func TestDoctorDirect(t *testing.T) {
 		trials[c.name] = &trial{args: []string{"-hold", "6s", c.url}, verdicts: c.verdicts, says: c.says}
 	}
 	examine(t, trials)
+	if !alone.Reload(probed) { // as the advice says
+		t.Error("the probe was not switched on")
+	}
+	examine(t, map[string]*trial{"reloaded": {args: []string{"-hold", "2s", "http://" + alone.Public[0] + "/"}, says: []string{"itself holds nothing"}}})
 	out, errs, code := command(t, "doctor", "-hold", "1s", "http://"+on.Public[0]+probe)
 	if code != 0 || errs != "" || !strings.Contains(out, "\n  holds        fine  one of 1 s came through") || strings.Contains(out, "What to set") {
 		t.Errorf("exit %d, %s%s", code, out, errs)
@@ -299,7 +303,7 @@ func TestDoctorTLS(t *testing.T) {
 		verdicts          string
 		says              []string
 	}{
-		{"good", "https://a.example" + probe, servers["a.example"].address, ca, "protocol=no keep-alive", []string{"HTTP/2.0, TLS 1.", "X-Forwarded-Proto does not say https"}},
+		{"good", "https://a.example" + probe, servers["a.example"].address, ca, "protocol=no keep-alive; headers=incomplete", []string{"HTTP/2.0, TLS 1.", "X-Forwarded-Proto does not say https"}},
 		{"cometproxy's own", "https://a.example" + probe, s.Public[1], ca, "", []string{"HTTP/1.1, TLS 1.3"}},
 		{"wrong name", "https://b.example" + probe, servers["a.example"].address, ca, "reached=wrong name", []string{"the certificate is not for b.example: it is for a.example"}},
 		{"expired", "https://a.example" + probe, servers["expired"].address, ca, "reached=expired", []string{"expired on ", "Renew it"}},

@@ -26,8 +26,9 @@ caches answers, or changes them, and what to set there. URL is a route that hold
 or, better, the probe, which [public] probe = "/.well-known/cometproxy" switches on;
 of a URL that holds, it is looked for there too.
 
-The exit code is 0 if all is fine, 1 if something is to be changed or nothing could
-be asked, 2 if the command line is wrong.
+The exit code is 0 if all is fine, or what was found only costs something (as
+HTTP/1.0 does), 1 if something is to be changed or nothing that holds was reached, 2
+if the command line is wrong.
 
 Examples:
   cometproxy doctor https://site.example/events/42

@@ -11,8 +11,8 @@ import (
 // A remedy is what to set in one maker's proxy. "{}" stands for the seconds that
 // requests must be allowed to be silent.
 type remedy struct {
-	where                                        string
-	cut, buffered, compressed, cached, old, kept []string
+	where                                                   string
+	cut, buffered, compressed, cached, old, kept, forwarded []string
 }
 
 var remedies = map[Maker]remedy{
@@ -22,21 +22,24 @@ var remedies = map[Maker]remedy{
 		compressed: []string{"gzip off;", "proxy_set_header Accept-Encoding \"\";  # if another one behind it compresses"},
 		cached:     []string{"proxy_cache off;"},
 		old:        []string{"proxy_http_version 1.1;", "proxy_set_header Connection \"\";"},
-		kept:       []string{"keepalive 64;  # in an upstream { } with cometproxy's address, and that in proxy_pass"}},
+		kept:       []string{"keepalive 64;  # in an upstream { } with cometproxy's address, and that in proxy_pass"},
+		forwarded:  []string{"proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", "proxy_set_header X-Forwarded-Proto $scheme;", "proxy_set_header Host $host;"}},
 	HAProxy: {where: "HAProxy, in the backend (or defaults)",
 		cut:        []string{"timeout server {}s", "timeout client {}s   # in the frontend", "timeout tunnel 1h   # WebSockets"},
 		buffered:   []string{"option http-no-delay", "no filter that reads whole answers"},
 		compressed: []string{"no \"compression algo\" or \"filter compression\" for these paths"},
 		cached:     []string{"no \"http-request cache-use\" for these paths"},
 		old:        []string{"no \"http-request set-header Connection close\", and http-reuse safe"},
-		kept:       []string{"option http-keep-alive", "http-reuse safe"}},
+		kept:       []string{"option http-keep-alive", "http-reuse safe"},
+		forwarded:  []string{"option forwardfor", "http-request set-header X-Forwarded-Proto https if { ssl_fc }   # in the frontend"}},
 	Apache: {where: "Apache (mod_proxy), for these paths",
 		cut:        []string{"ProxyTimeout {}", "or: ProxyPass \"/events/\" \"http://127.0.0.1:8000/events/\" timeout={}"},
 		buffered:   []string{"ProxyPass ... flushpackets=on"},
 		compressed: []string{"SetEnvIf Request_URI \"^/events/\" no-gzip=1 no-brotli=1"},
 		cached:     []string{"CacheDisable \"/events/\""},
 		old:        []string{"no force-proxy-request-1.0 and no proxy-nokeepalive"},
-		kept:       []string{"no proxy-nokeepalive, no disablereuse=On"}},
+		kept:       []string{"no proxy-nokeepalive, no disablereuse=On"},
+		forwarded:  []string{"ProxyAddHeaders On", "RequestHeader set X-Forwarded-Proto \"https\"   # in the virtual host of https"}},
 	Caddy: {where: "Caddy, in reverse_proxy",
 		cut:        []string{"transport http { response_header_timeout {}s }"},
 		buffered:   []string{"flush_interval -1"},
@@ -105,6 +108,7 @@ func advise(r *Report, e *Evidence, s *holding) (all []Advice) {
 			{found("caching", "cached"), rem.cached},
 			{found("protocol", "HTTP/1.0"), rem.old},
 			{found("protocol", "HTTP/1.0") || found("protocol", "no keep-alive"), rem.kept},
+			{found("headers", "incomplete"), rem.forwarded},
 		} {
 			if x.found {
 				lines = append(lines, x.lines...)

@@ -21,7 +21,7 @@ func Judge(e *Evidence) *Report {
 	}
 	if e.Failure != nil {
 		r.add(Check{"reached", e.Failure.Kind, LevelBad, e.Failure.Text})
-		r.Advice = append(r.Advice, Advice{"What to do", []string{e.Failure.Do}})
+		r.Advice = append(r.Advice, Advice{"", []string{e.Failure.Do}})
 		return r
 	}
 	r.add(judgeReached(e))
@@ -159,7 +159,11 @@ func judgeBuffering(p *Pieces) Check {
 	}
 	sent, arrived := p.Sent[n-1]-p.Sent[0], p.Arrived[n-1]-p.Arrived[0]
 	if arrived < sent/2 {
-		return Check{"buffering", "buffered", LevelBad, fmt.Sprintf("pieces sent within %s came within %s: polls work, what an app streams comes late", seconds(sent), seconds(arrived))}
+		when := "within " + seconds(arrived)
+		if arrived < 100*time.Millisecond {
+			when = "all at once"
+		}
+		return Check{"buffering", "buffered", LevelBad, fmt.Sprintf("pieces sent within %s came %s: polls work, what an app streams comes late", seconds(sent), when)}
 	}
 	return Check{"buffering", "fine", LevelFine, "pieces come as they are sent"}
 }
@@ -251,14 +255,13 @@ func judgeHeaders(e *Evidence, between bool) Check {
 		slices.Sort(lost)
 		return Check{"headers", "changed", LevelBad, "lost on the way: " + strings.Join(lost, ", ")}
 	}
-	c := Check{"headers", "fine", LevelFine, "all that polls need come through"}
 	switch {
 	case strings.HasPrefix(e.ProbeURL, "https:") && between && echo.Values["X-Forwarded-Proto"] != "https":
-		c.Level, c.Text = LevelNote, c.Text+"; X-Forwarded-Proto does not say https, so the app cannot know (and redirect_to_https would never end)"
+		return Check{"headers", "incomplete", LevelNote, "X-Forwarded-Proto does not say https, so the app cannot know, and redirect_to_https would never end"}
 	case between && echo.Values["X-Forwarded-For"] == "":
-		c.Level, c.Text = LevelNote, c.Text+"; X-Forwarded-For is missing, so all clients look like one"
+		return Check{"headers", "incomplete", LevelNote, "X-Forwarded-For is missing, so all clients look like one"}
 	}
-	return c
+	return Check{"headers", "fine", LevelFine, "all that polls need come through"}
 }
 
 // judgeProtocol is about the connections between the last one in between and

@@ -126,7 +126,7 @@ func TestJudge(t *testing.T) {
 		{"short", func(e *Evidence) { e.Holds[3].Answer = later(none, 2*s) }, "holds", "fine", false, "hold.max_timeout"},
 		{"drain", func(e *Evidence) { e.Holds[3].Answer = answer(204, 2*s, "", ours, "Retry-After: 20") }, "holds", "unknown", false, "is ending"},
 		{"news", func(e *Evidence) { e.Holds[3].Answer = answer(200, 2*s, "{}", ours) }, "holds", "fine", false, "4 s came through; messages"},
-		{"buffered", func(e *Evidence) { e.Probe.Pieces.Arrived = []time.Duration{2 * s, 2 * s, 2 * s} }, "buffering", "buffered", true, "within 2 s came within 0 s"},
+		{"buffered", func(e *Evidence) { e.Probe.Pieces.Arrived = []time.Duration{2 * s, 2 * s, 2 * s} }, "buffering", "buffered", true, "within 2 s came all at once"},
 		{"half buffered", func(e *Evidence) {
 			e.Probe.Pieces.Arrived = []time.Duration{1100 * time.Millisecond, 1100 * time.Millisecond, 2 * s}
 		}, "buffering", "buffered", true, "flushpackets=on"},
@@ -138,7 +138,7 @@ func TestJudge(t *testing.T) {
 		{"Accept-Encoding", func(e *Evidence) { e.Probe.Coded.Echo.Values["Accept-Encoding"] = "gzip" }, "compression", "fine", false, `to "gzip"`},
 		{"cached", func(e *Evidence) { e.Probe.Echoes[1].Echo.Nonce = "0" }, "caching", "cached", true, "in spite of"},
 		{"headers", func(e *Evidence) { e.Probe.Echoes[0].Answer.Header.Set("Cache-Control", "private") }, "headers", "changed", true, "Cache-Control of answers"},
-		{"no X-Forwarded-For", func(e *Evidence) { e.First.Header.Set("Server", "nginx") }, "headers", "fine", false, "X-Forwarded-For is missing"},
+		{"no X-Forwarded-For", func(e *Evidence) { e.First.Header.Set("Server", "nginx") }, "headers", "incomplete", false, "proxy_set_header X-Forwarded-For"},
 		{"HTTP/1.0", func(e *Evidence) { e.Probe.Echoes[3].Echo.HTTP = "1.0" }, "protocol", "HTTP/1.0", false, "proxy_http_version 1.1;"},
 		{"no keep-alive", func(e *Evidence) {
 			for i, x := range e.Probe.Echoes {

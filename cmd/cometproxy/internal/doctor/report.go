@@ -38,7 +38,7 @@ type Check struct {
 
 // Advice is what to set, where.
 type Advice struct {
-	For   string   `json:"for"`
+	For   string   `json:"for"` // empty: for whoever asks
 	Lines []string `json:"lines"`
 }
 
@@ -87,11 +87,15 @@ func (r *Report) Print(w io.Writer) {
 	for _, c := range r.Checks {
 		fmt.Fprintf(w, "  %-*s  %-*s  %s\n", name, c.Name, verdict, c.Verdict, c.Text)
 	}
-	if len(r.Advice) > 0 {
-		fmt.Fprint(w, "\nWhat to set\n")
-	}
-	for _, a := range r.Advice {
-		fmt.Fprintf(w, "\n  %s:\n", a.For)
+	for i, a := range r.Advice {
+		switch {
+		case a.For == "":
+			fmt.Fprint(w, "\nWhat to do\n\n")
+		case i == 0:
+			fmt.Fprintf(w, "\nWhat to set\n\n  %s:\n", a.For)
+		default:
+			fmt.Fprintf(w, "\n  %s:\n", a.For)
+		}
 		for _, line := range a.Lines {
 			fmt.Fprintf(w, "      %s\n", line)
 		}
