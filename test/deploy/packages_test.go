@@ -29,7 +29,12 @@ func TestDebianPackage(t *testing.T) {
 	if _, err := exec.LookPath("systemctl"); err == nil { // Debian's way: it starts with the machine
 		m.want("ls /etc/systemd/system/*.wants | grep cometproxy", "cometproxy.service")
 	}
-	use(m)
+	use(m, "")
+	if _, err := exec.LookPath("systemd-socket-activate"); err == nil {
+		use(m, "systemd-socket-activate -l ")
+	} else {
+		t.Log("systemd-socket-activate is not here (Debian's package systemd): sockets of systemd's are not handed over")
+	}
 
 	m.sh("echo '# mine' >> " + config + "; chown root:adm " + config)
 	m.sh("dpkg -i /tmp/cometproxy.deb")
@@ -71,7 +76,7 @@ func TestRPM(t *testing.T) {
 	m.sh("rpm -i " + force + " /tmp/cometproxy.rpm")
 	m.want("rpm -V --nodeps cometproxy", "") // every file is as the package says, with its owner and mode
 	installed(m)
-	use(m)
+	use(m, "")
 	m.sh("echo '# mine' >> " + config + "; rpm -e --nodeps " + strings.TrimPrefix(force, "--nodeps") + " cometproxy")
 	m.want("ls /etc/cometproxy /usr/bin/cometproxy 2>/dev/null || true", "/etc/cometproxy:\ncometproxy.toml.rpmsave")
 }
@@ -98,14 +103,20 @@ func installed(m *machine) {
 const asUser = "setpriv --reuid cometproxy --regid cometproxy --init-groups --no-new-privs "
 
 // use starts the packaged binary with the packaged configuration on other ports, polls
-// and publishes.
-func use(m *machine) {
+// and publishes. If activate is not empty, that program listens, as the socket unit
+// does, and starts the binary when the first client comes; it must take the socket that
+// it was given, for the address is in use.
+func use(m *machine, activate string) {
 	t := m.t
 	t.Helper()
 	public, internal := freePort(t), freePort(t)
 	m.sh(fmt.Sprintf(`sed -e 's/127.0.0.1:8000/%s/; s/127.0.0.1:5561/%s/' -e 's/^# \[\[route\]\]/[[route]]/; s/^# \(path *= \)/\1/; s/^# \(channels\)/\1/' %s > /tmp/used.toml
 		chmod 0644 /tmp/used.toml`, public, internal, config))
-	server := m.command("sh", "-c", "exec "+asUser+"cometproxy serve -config /tmp/used.toml")
+	program := "cometproxy"
+	if activate != "" {
+		program = activate + public + " /usr/bin/cometproxy"
+	}
+	server := m.command("sh", "-c", "exec "+asUser+program+" serve -config /tmp/used.toml")
 	var log strings.Builder
 	server.Stderr = &log
 	if err := server.Start(); err != nil {
@@ -118,7 +129,12 @@ func use(m *machine) {
 			server.Wait()
 		}
 	}()
-	ready := func() bool { return m.command("cometproxy", "health", "-config", "/tmp/used.toml").Run() == nil }
+	ready := func() bool {
+		if activate != "" {
+			go get("http://" + public + "/events/42?wait=0") // the first client; it is not refused
+		}
+		return m.command("cometproxy", "health", "-config", "/tmp/used.toml").Run() == nil
+	}
 	for end := time.Now().Add(20 * time.Second); !ready(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the packaged cometproxy does not get ready\n%s", log.String())
