@@ -22,8 +22,8 @@ type trial struct {
 	found config.Problems
 }
 
-// try returns what serve would refuse, and what of this machine a person should know
-// beforehand.
+// try returns what serve would refuse wherever it runs and, as warnings, what of this
+// machine and this user stands in its way: a file is often checked elsewhere.
 func try(file string, text []byte, c *config.Config) config.Problems {
 	t := &trial{file: file, text: text}
 	o, err := options(c, roomFor(c, fileLimit()), zap.NewNop(), nil)
@@ -33,7 +33,7 @@ func try(file string, text []byte, c *config.Config) config.Problems {
 	t.refuse(err)
 	t.refuse(tryCertificates(c))
 	if err := tryAccessLog(c.Access.Output); err != nil {
-		t.add(false, "access_log", "output", "this user cannot write there: %v; give it the right to, or write another path", plainCause(err))
+		t.add(true, "access_log", "output", "this user cannot write there: %v; serve would not start, so give it the right to, or write another path", plainCause(err))
 	}
 	t.addresses(c)
 	t.machine(c)
@@ -81,8 +81,8 @@ func (t *trial) addresses(c *config.Config) {
 		{"internal", "listen", `"127.0.0.1:%s"`, c.Internal.Listen},
 	} {
 		for _, address := range l.addresses {
-			if warning, why := tryAddress(address, l.elsewhere); why != "" {
-				t.add(warning, l.table, l.name, "%s", why)
+			if why := tryAddress(address, l.elsewhere); why != "" {
+				t.add(true, l.table, l.name, "%s", why)
 			}
 		}
 	}
@@ -132,13 +132,13 @@ func plainCause(err error) error {
 // tryAddress says why nobody can listen at an address. Whether it is in use, or this
 // user may, it does not ask: it is the running process that uses it, and another user.
 // A UDP socket at any free port tells whether the address is this machine's.
-func tryAddress(address, elsewhere string) (warning bool, why string) {
+func tryAddress(address, elsewhere string) (why string) {
 	network, addr := config.SplitListen(address)
 	if network == "unix" {
 		if info, err := os.Stat(filepath.Dir(addr)); err != nil || !info.IsDir() {
-			return true, fmt.Sprintf("there is no directory %s: it has to be there when cometproxy starts", filepath.Dir(addr))
+			return fmt.Sprintf("there is no directory %s: it has to be there when cometproxy starts", filepath.Dir(addr))
 		}
-		return false, ""
+		return ""
 	}
 	host, port, _ := net.SplitHostPort(addr)
 	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
@@ -147,9 +147,9 @@ func tryAddress(address, elsewhere string) (warning bool, why string) {
 	case err == nil:
 		conn.Close()
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return false, fmt.Sprintf("this machine has no address %s: choose one of its own, or %s", host, fmt.Sprintf(elsewhere, port))
+		return fmt.Sprintf("this machine has no address %s, so serve would not start here: choose one of its own, or %s", host, fmt.Sprintf(elsewhere, port))
 	case errors.As(err, &dns):
-		return false, fmt.Sprintf("there is no host %q: choose an address of this machine, or %s", host, fmt.Sprintf(elsewhere, port))
+		return fmt.Sprintf("there is no host %q, so serve would not start here: choose an address of this machine, or %s", host, fmt.Sprintf(elsewhere, port))
 	}
-	return false, ""
+	return ""
 }

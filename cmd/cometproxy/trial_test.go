@@ -16,18 +16,18 @@ import (
 
 const oneRoute = "\n[[route]]\npath = \"/a\"\nchannels = [\"a\"]\n"
 
-// TestTrial: what serve refuses only when it starts, check refuses.
+// TestTrial: of what serve refuses only when it starts, check knows.
 func TestTrial(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
-		"foreign address":  {"[public]\nlisten = [\n\"127.0.0.1:25801\", \"203.0.113.7:25802\"]", ":2: public.listen: this machine has no address 203.0.113.7: choose one of its own, or \":25802\" for all\n"},
-		"internal address": {"[internal]\ntoken = \"0123456789abcdef\"\nlisten = [\"203.0.113.7:25802\"]", ":3: internal.listen: this machine has no address 203.0.113.7: choose one of its own, or \"127.0.0.1:25802\"\n"},
-		"no host":          {"[public]\nlisten = [\"no-such-host.invalid:25801\"]", ":2: public.listen: there is no host \"no-such-host.invalid\""},
-		"access log":       {"[access_log]\noutput = \"" + dir + "\"", ":2: access_log.output: this user cannot write there: is a directory"},
+		"foreign address":  {"[public]\nlisten = [\n\"127.0.0.1:25801\", \"203.0.113.7:25802\"]", ":2: warning: public.listen: this machine has no address 203.0.113.7, so serve would not start here: choose one of its own, or \":25802\" for all\n"},
+		"internal address": {"[internal]\ntoken = \"0123456789abcdef\"\nlisten = [\"203.0.113.7:25802\"]", ":3: warning: internal.listen: this machine has no address 203.0.113.7, so serve would not start here: choose one of its own, or \"127.0.0.1:25802\"\n"},
+		"no host":          {"[public]\nlisten = [\"no-such-host.invalid:25801\"]", ":2: warning: public.listen: there is no host \"no-such-host.invalid\""},
+		"access log":       {"[access_log]\noutput = \"" + dir + "\"", ":2: warning: access_log.output: this user cannot write there: is a directory"},
 		"blank":            {"[[route]]\npath = \"/a b\"\nchannels = [\"b\"]", ":2: route.path: the segment \"a b\" has a blank"},
 	} {
 		file := writeFile(t, "c.toml", c.text+oneRoute)
-		if code, stdout, _ := invoke("check", "-config", file); code != exitFailed || !strings.Contains(stdout, file+c.want) {
+		if code, stdout, _ := invoke("check", "-strict", "-config", file); code != exitFailed || !strings.Contains(stdout, file+c.want) {
 			t.Errorf("%s: exit %d, %s", name, code, stdout)
 		}
 	}

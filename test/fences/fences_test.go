@@ -112,6 +112,11 @@ var fences = []fence{
 		reason: "poll and route are pure functions of a request's bytes: they are fuzzed without a server",
 	},
 	{
+		packages: []string{"proxy/presence"},
+		forbid:   []string{"*"}, allow: []string{"std"},
+		reason: "presence sends nothing and is told the time, so that a model can try it",
+	},
+	{
 		packages: []string{"cmd/cometproxy/internal/doctor"},
 		forbid:   []string{"*"}, allow: []string{"std"},
 		reason: "doctor sees cometproxy as its clients do, over HTTP, and through whatever stands in between",
