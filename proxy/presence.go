@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cometproxy/channels"
 	"cometproxy/proxy/presence"
 )
 
@@ -49,7 +50,7 @@ type tellers struct {
 	posts    atomic.Uint64 // POSTs that apps took
 
 	mu    sync.Mutex
-	all   []*teller     // guarded by mu; never changed in place
+	all   []*teller     // guarded by mu; never changed in place, so that list can give it away
 	ended bool          // guarded by mu
 	ask   chan struct{} // guarded by mu: closed to end the goroutine that asks; nil: there is none
 	work  sync.WaitGroup
@@ -146,24 +147,32 @@ func (p *Proxy) askPresence(stop <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		all, now := p.tellers.list(), time.Now()
-		p.hub.Changes(func(channel string, waiters int) {
-			if channel == nowhere {
-				return
-			}
-			for _, t := range all {
-				if t.opt.matches(channel) {
-					t.roll.See(channel, waiters > 0, now)
-				}
-			}
-		})
+		p.tellers.see(p.hub, time.Now())
 	}
+}
+
+// see tells the tellers of who came and went. It holds mu all the while: a new teller
+// is to be told of everybody, for which tellPresence has the hub note them all, and
+// that must not be taken for those that were there before.
+func (ts *tellers) see(hub *channels.Hub, now time.Time) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	hub.Changes(func(channel string, waiters int) {
+		if channel == nowhere {
+			return
+		}
+		for _, t := range ts.all {
+			if t.opt.matches(channel) {
+				t.roll.See(channel, waiters > 0, now)
+			}
+		}
+	})
 }
 
 // touch notes that somebody would wait on these channels, had there been nothing to
 // tell at once.
-func (p *Proxy) touch(channels []string) {
+func (p *Proxy) touch(names []string) {
 	if p.tellers.watching.Load() {
-		p.hub.Touch(channels)
+		p.hub.Touch(names)
 	}
 }

@@ -204,3 +204,21 @@ func TestPresenceReloaded(t *testing.T) {
 		r.want(t, "nothing to tell any more")
 	})
 }
+
+// TestPresenceOfAnAppThatHangs: an end does not wait for it.
+func TestPresenceOfAnAppThatHangs(t *testing.T) {
+	var hang chan struct{}
+	o := Options{Presence: registering("room:*"), Routes: testRoutes()}
+	virtualBehind(t, o, func(*fasthttp.Request) string { <-hang; return "" }, func(t *testing.T, s *site, _ *app) {
+		hang = make(chan struct{}) // of the bubble
+		defer close(hang)
+		s.dial().get("/events/1")
+		time.Sleep(3 * time.Second)
+		if st := s.Stats().Presence; st.Channels != 1 || st.Pending != 1 {
+			t.Errorf("%+v", st)
+		}
+		begin := time.Now()
+		s.shutdown(nil)
+		between(t, "the end", time.Since(begin), 0, time.Second)
+	})
+}
