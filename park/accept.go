@@ -252,7 +252,7 @@ func (e *entry) begin(l *lot, slot uint32, c newcomer, known peer) error {
 	if e.lot == nil {
 		e.lot, e.slot, e.gen = l, slot, 1
 	}
-	e.told, e.ended, e.broken, e.readable, e.hup = false, false, false, false, false
+	e.told, e.ended, e.broken, e.readable, e.hup, e.fresh = false, false, false, false, false, true
 	l.peers.set(slot, known)
 	e.keepLocked(c.ahead)
 	e.fd = int32(c.fd)

@@ -43,6 +43,7 @@ type entry struct {
 	broken   bool // the connection is
 	readable bool // raw: there may be something to read
 	hup      bool // raw: the poller has seen the end of the input; never taken back
+	fresh    bool // nothing has been read of its first request
 
 	place place    // in the list of the idle, or in the wheel
 	owner any      // of the stay
@@ -285,7 +286,7 @@ func (e *entry) settleLocked(end bool) (serve bool) {
 	case e.kept != nil || e.inputAtHandLocked():
 		e.enterLocked(active)
 		return true
-	case e.ended || e.hup || e.lot.draining.Load():
+	case e.ended || e.hup || e.lot.draining.Load() && !e.fresh:
 		e.closeLocked()
 	default:
 		e.enterLocked(idle)
@@ -384,7 +385,7 @@ func (l *lot) serve(id ID) {
 	} else {
 		c = e.newRawTurnLocked()
 	}
-	e.kept = nil
+	e.kept, e.fresh = nil, false
 	e.mu.Unlock()
 	l.o.Event(Event{Kind: Serve, ID: id, Conn: c})
 }
@@ -443,7 +444,12 @@ func (l *lot) Drain() {
 	// sees the mark or is met by the walk.
 	l.draining.Store(true)
 	l.each(func(e *entry) {
-		if e.state == idle {
+		switch {
+		case e.state != idle || e.fresh:
+		case e.inputAtHandLocked():
+			e.enterLocked(active)
+			l.workers.hand(e.id())
+		default:
 			e.closeLocked()
 		}
 	})

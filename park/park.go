@@ -57,8 +57,10 @@ type Lot interface {
 	Close(id ID)
 
 	// Drain closes the idle connections, and from now on every connection
-	// that would become idle with no byte of a next request at hand. Parked
-	// and active ones are left to their owners.
+	// that would become idle, if no byte of a next request is at hand. Those
+	// that have only just come, whose first request is on its way, stay: a
+	// client that has had answers tries again, but a first request that is lost
+	// is a failure to it. Parked and active ones are left to their owners.
 	Drain()
 
 	// Shut closes every connection, whoever has it, and ends the lot's

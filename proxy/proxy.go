@@ -201,17 +201,24 @@ func (p *Proxy) Shutdown(hurry <-chan struct{}) (cut int) {
 	return cut
 }
 
+// firstRequest is how long an end waits for the first request of a client that has
+// connected just before it: some round trips.
+const firstRequest = linger / 2
+
 // awaitWrites gives answers that are decided time to be written: the HTTP server
 // writes after the handler, and finishers write what a socket did not take at
 // once. Connections that only linger are given back to the lot meanwhile, and a
-// request that just came on one of them is answered. Those that are late are not
-// waited for.
+// request that just came on one of them is answered, as is one on a connection that
+// has only just come; these are idle in a lot that drains. Those that are late are
+// not waited for.
 func (p *Proxy) awaitWrites(late int64, hurry <-chan struct{}) {
 	end := time.NewTimer(2 * linger)
 	defer end.Stop()
+	begin := time.Now()
 	for {
 		st := p.lot.Stats()
-		if st.Finishing == 0 && st.Active <= p.tunnels.Load()+late {
+		fresh := st.Idle > 0 && time.Since(begin) < firstRequest
+		if !fresh && st.Finishing == 0 && st.Active <= p.tunnels.Load()+late {
 			return
 		}
 		tick := time.NewTimer(5 * time.Millisecond)

@@ -153,14 +153,16 @@ func testRefuse(t *testing.T, newLot func(park.Options) park.Lot) {
 
 func testDrain(t *testing.T, newLot func(park.Options) park.Lot) {
 	r := newRig(t, newLot, park.Options{})
-	idle, parked, pipelined, active := r.dial(), r.dial(), r.dial(), r.dial()
+	idle, fresh, parked, pipelined, active := r.dial(), r.dial(), r.dial(), r.dial(), r.dial()
+	idle.send("idle w\n")
+	idle.want("w")
 	parked.send("park\n")
 	h := r.hold()
 	pipelined.send("park\nsay next\nidle x\n")
 	hp := r.hold()
 	active.send("say y\n")
 	active.want("y")
-	r.until("1 idle", func(s park.Stats) bool { return s.Idle == 1 && s.Parked == 2 && s.Active == 1 })
+	r.until("2 idle", func(s park.Stats) bool { return s.Idle == 2 && s.Parked == 2 && s.Active == 1 })
 	r.lot.Drain()
 	idle.wantEOF()
 	r.lot.Answer(h.id, []byte("p\n"), false)
@@ -174,8 +176,12 @@ func testDrain(t *testing.T, newLot func(park.Options) park.Lot) {
 	active.send("idle z\n")
 	active.want("z")
 	active.wantEOF()
+	for _, first := range []*client{fresh, r.dial()} {
+		first.send("idle v\n")
+		first.want("v")
+		first.wantEOF()
+	}
 	r.untilEmpty()
-	r.dial().wantEOF()
 }
 
 func testShut(t *testing.T, newLot func(park.Options) park.Lot) {

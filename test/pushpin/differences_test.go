@@ -256,7 +256,7 @@ var differences = []*difference{
 		}),
 	},
 	{
-		what: "errors that are not about items are `application/problem+json`, a body that is too large is 413, and there is no `GET /`",
+		what: "errors that are not about items are `application/problem+json`, a body that is too large is 413, and `GET /` is the page for operators, or nothing",
 		why:  "they are those of the whole internal listener",
 		in: map[string]change{
 			"publish: GET elsewhere":            problem("404 Not Found"),

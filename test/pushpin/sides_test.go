@@ -40,7 +40,8 @@ type comet struct{ s *harness.Server }
 
 func startComet(t *testing.T, app *harness.Backend) *comet {
 	t.Helper()
-	s := harness.Start(t, fmt.Sprintf("[grip]\nsig_key = %q\nsig_iss = %q\n", sigKey, sigIssuer)+app.Config(""))
+	const internal = "[internal]\nlisten = [\"127.0.0.1:0\"]\ndebug = true\npage = \"off\"\n"
+	s := harness.Start(t, internal+fmt.Sprintf("[grip]\nsig_key = %q\nsig_iss = %q\n", sigKey, sigIssuer)+app.Config(""))
 	return &comet{s}
 }
 
