@@ -41,11 +41,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "failed: %s: %s\n", *file, tally(problems))
 		return exitFailed
 	}
-	for i := range c.Routes {
-		if r := &c.Routes[i]; r.Native() {
-			fmt.Fprintf(stdout, "PUBLIC  %s -> %s%s\n", r.Pattern(), strings.Join(r.Channels, ", "), openNote(r))
-		}
-	}
+	listPublic(stdout, c)
 	word, code := "ok", exitOK
 	if *strict && len(problems) > 0 {
 		word, code = "failed", exitFailed
@@ -56,6 +52,21 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout)
 	return code
+}
+
+// listPublic says what everybody gets without the app, and what apps are told.
+func listPublic(w io.Writer, c *config.Config) {
+	for i := range c.Routes {
+		if r := &c.Routes[i]; r.Native() {
+			fmt.Fprintf(w, "PUBLIC  %s -> %s%s\n", r.Pattern(), strings.Join(r.Channels, ", "), openNote(r))
+		}
+	}
+	if c.Public.Probe != "" {
+		fmt.Fprintf(w, "PUBLIC  %s -> the probe of cometproxy doctor\n", c.Public.Probe)
+	}
+	for _, p := range c.Presence {
+		fmt.Fprintf(w, "TOLD    %s, at %s: who is on %s\n", p.Backend, p.Path, strings.Join(p.Channels, ", "))
+	}
 }
 
 func openNote(r *config.Route) string {

@@ -80,3 +80,14 @@ func TestCheckStrict(t *testing.T) {
 		t.Errorf("exit %d, %s", code, stdout)
 	}
 }
+
+// TestCheckLists: what is public, and what apps are told.
+func TestCheckLists(t *testing.T) {
+	file := writeFile(t, "c.toml", "[public]\nprobe = \"/probe\"\n[[backend]]\nname = \"app\"\nurls = [\"http://127.0.0.1:3000\"]\n[[route]]\npath = \"/a\"\nchannels = [\"a\", \"b\"]\n"+
+		"[[presence]]\nchannels = [\"a*\"]\nbackend = \"app\"\npath = \"/who\"\n")
+	code, stdout, _ := invoke("check", "-config", file)
+	const want = "PUBLIC  /a -> a, b\nPUBLIC  /probe -> the probe of cometproxy doctor\nTOLD    app, at /who: who is on a*\n"
+	if code != exitOK || !strings.Contains(stdout, want) {
+		t.Errorf("exit %d, %s", code, stdout)
+	}
+}
