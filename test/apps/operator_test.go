@@ -168,7 +168,7 @@ func (o *operated) clients(n int) (stop func()) {
 					return
 				default:
 				}
-				resp, err := client.Get("http://" + o.public + "/live/42?wait=5")
+				resp, err := client.Get("http://" + o.public + "/live/42?wait=60")
 				if err != nil {
 					time.Sleep(50 * time.Millisecond)
 					continue
