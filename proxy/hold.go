@@ -200,6 +200,6 @@ func (p *Proxy) recycle(h *hold) {
 		p.held.drop(h.held)
 	}
 	p.leaveCrowd(h.conn())
-	h.own, h.held = nil, nil
+	h.own, h.held, h.waiter.Label = nil, nil, 0
 	holds.Put(h)
 }

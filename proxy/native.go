@@ -86,7 +86,7 @@ func (p *Proxy) keep(ctx *fasthttp.RequestCtx, h *hold, q *channels.Query, after
 		home, ok = p.enterCrowd(ctx)
 	}
 	if !ok {
-		h.own = nil
+		h.own, h.waiter.Label = nil, 0
 		holds.Put(h)
 		return
 	}

@@ -62,9 +62,13 @@ func (p *Proxy) tellPresence(options []PresenceOptions) {
 	ts := &p.tellers
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.ended {
-		return
+	if !ts.ended {
+		p.tellPresenceLocked(options)
 	}
+}
+
+func (p *Proxy) tellPresenceLocked(options []PresenceOptions) {
+	ts := &p.tellers
 	old := slices.Clone(ts.all)
 	ts.all = nil
 	for _, o := range options {
@@ -96,9 +100,9 @@ func (p *Proxy) tellPresence(options []PresenceOptions) {
 // endPresence ends all tellers. Nothing is told from then on: that a drain ends holds
 // does not mean that anybody leaves.
 func (p *Proxy) endPresence() {
-	p.tellPresence(nil)
 	p.tellers.mu.Lock()
-	p.tellers.ended = true
+	p.tellPresenceLocked(nil)
+	p.tellers.ended = true // in the same section: a reload in between would begin tellers that nobody ends
 	p.tellers.mu.Unlock()
 	p.tellers.work.Wait()
 }

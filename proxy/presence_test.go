@@ -205,6 +205,49 @@ func TestPresenceReloaded(t *testing.T) {
 	})
 }
 
+// TestPresenceIsNotHurried: an app that takes long is not told more often than it wants
+// to be.
+func TestPresenceIsNotHurried(t *testing.T) {
+	posts := 0 // owned by the one connection's handler, and read when nothing goes on
+	o := Options{Presence: registering("room:*"), Hold: HoldOptions{MaxTimeout: time.Hour}, Routes: testRoutes()}
+	o.Presence[0].Every = 10 * time.Second
+	handle := func(*fasthttp.Request) string {
+		posts++
+		time.Sleep(700 * time.Millisecond)
+		return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	}
+	virtualBehind(t, o, handle, func(t *testing.T, s *site, _ *app) {
+		for i := range 240 {
+			s.dial().get(fmt.Sprintf("/events/%d?wait=1000", i))
+			time.Sleep(250 * time.Millisecond)
+		}
+		if s.shutdown(nil); posts < 4 || posts > 6 {
+			t.Errorf("%d POSTs in a minute", posts)
+		}
+	})
+}
+
+// TestPresenceEndsWhileItIsReloaded: nobody is told anything any more, and nobody waited
+// for, whichever comes first.
+func TestPresenceEndsWhileItIsReloaded(t *testing.T) {
+	for range 50 {
+		s := open(t, Options{})
+		o := registering("*")
+		o[0] = o[0].resolved()
+		s.tellPresence(o)
+		var both sync.WaitGroup
+		s.tellers.mu.Lock() // so that both wait
+		both.Go(s.endPresence)
+		both.Go(func() { s.tellPresence(o) })
+		time.Sleep(100 * time.Microsecond)
+		s.tellers.mu.Unlock()
+		both.Wait()
+		if n := len(s.tellers.list()); n != 0 {
+			t.Fatalf("%d tellers after the end", n)
+		}
+	}
+}
+
 // TestPresenceOfAnAppThatHangs: an end does not wait for it.
 func TestPresenceOfAnAppThatHangs(t *testing.T) {
 	var hang chan struct{}

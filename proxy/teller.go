@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -64,11 +65,15 @@ func (p *Proxy) tellAll(t *teller) bool {
 			select {
 			case <-t.stop: // which broke it off
 			default:
-				p.presenceFailed.note(zap.String("backend", t.opt.Backend), zap.String("path", t.opt.Path), zap.Error(err))
+				path, _, _ := strings.Cut(t.opt.Path, "?") // which may have a secret behind it
+				p.presenceFailed.note(zap.String("backend", t.opt.Backend), zap.String("path", path), zap.Error(err))
 			}
 			return false
 		}
 		p.tellers.posts.Add(1)
+		if len(b.Events) < presenceBatch {
+			return true // what came meanwhile waits for its time
+		}
 	}
 }
 

@@ -65,7 +65,8 @@ func listPublic(w io.Writer, c *config.Config) {
 		fmt.Fprintf(w, "PUBLIC  %s -> the probe of cometproxy doctor\n", c.Public.Probe)
 	}
 	for _, p := range c.Presence {
-		fmt.Fprintf(w, "TOLD    %s, at %s: who is on %s\n", p.Backend, p.Path, strings.Join(p.Channels, ", "))
+		path, _, _ := strings.Cut(p.Path, "?") // which may have a secret behind it
+		fmt.Fprintf(w, "TOLD    %s, at %s: who is on %s\n", p.Backend, path, strings.Join(p.Channels, ", "))
 	}
 }
 

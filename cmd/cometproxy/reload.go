@@ -67,13 +67,6 @@ func (s *server) reloadBySignal() {
 	}()
 }
 
-// grace is what active requests get at the end.
-func (s *server) grace() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.config.Shutdown.Grace
-}
-
 // reload reads the configuration again, and takes all of it over or nothing. What
 // speaks against it is in the log, and returned.
 func (s *server) reload() error {
@@ -131,6 +124,7 @@ func (s *server) reloadLocked() error {
 	}
 	s.warnFixed(c)
 	s.doors.open, s.config, s.backends = all, c, o.Backends
+	s.grace.Store(int64(c.Shutdown.Grace))
 	s.showConfig(text)
 	s.flush = func() { last(); flush() }
 	public, internal = served(all)

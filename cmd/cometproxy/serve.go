@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -84,6 +85,7 @@ type server struct {
 	metrics *admin.Metrics
 	page    *admin.Page
 	signals chan os.Signal
+	grace   atomic.Int64 // config.Shutdown.Grace: the end does not wait for a reload
 
 	mu       sync.Mutex                  // held by a reload
 	config   *config.Config              // guarded by mu, like the following
@@ -95,6 +97,7 @@ type server struct {
 // start brings a configuration to life. text is what it was parsed from.
 func start(c *config.Config, text []byte, log *zap.Logger, level zap.AtomicLevel, file string) (*server, error) {
 	s := &server{file: file, log: log, level: level, config: c, doors: doors{log: log}}
+	s.grace.Store(int64(c.Shutdown.Grace))
 	room := roomFor(c, fileLimit())
 	o, err := options(c, room, log, nil)
 	if err != nil {
@@ -162,7 +165,7 @@ func (s *server) showConfig(text []byte) {
 func (s *server) untilSignal() int {
 	first := <-s.signals
 	s.log.Info("ending: parked polls are answered, active requests may finish; a second signal ends at once",
-		zap.Stringer("signal", first), zap.Duration("grace", s.grace()))
+		zap.Stringer("signal", first), zap.Duration("grace", time.Duration(s.grace.Load())))
 	hurry := make(chan struct{})
 	go func() {
 		<-s.signals

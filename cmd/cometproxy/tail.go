@@ -156,9 +156,9 @@ func (t *tail) poll(ctx context.Context) (after time.Duration, err error) {
 	cursor := response.Header.Get("Comet-Cursor")
 	switch {
 	case response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusRequestTimeout:
-		return after, fmt.Errorf("%s answered %s", t.target, response.Status)
+		return after, fmt.Errorf("%s answered %s", t.target, printable(response.Status))
 	case response.StatusCode/100 != 2 || cursor == "":
-		return 0, fmt.Errorf("%w: %s answered %s%s", errNoRoute, t.target, response.Status, detailOf(body))
+		return 0, fmt.Errorf("%w: %s answered %s%s", errNoRoute, t.target, printable(response.Status), detailOf(body))
 	}
 	t.cursor = cursor
 	return after, t.printer.answer(t, body)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -167,6 +168,29 @@ func TestRetryAfter(t *testing.T) {
 		"Wed, 02 Jan 2030 03:04:15 GMT": 10 * time.Second, "Wed, 02 Jan 2030 03:04:00 GMT": 0} {
 		if got := retryAfter(text, now); got != want {
 			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
+// TestTailPrintsNoCommands: nothing that a message says is a command to a terminal.
+func TestTailPrintsNoCommands(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		var out strings.Builder
+		p := &tailPrinter{out: &out, notes: io.Discard, asJSON: asJSON, left: -1}
+		body := "{\"messages\":[" +
+			"{\"channel\":\"a\u009b\",\"id\":\"1\",\"data\":{\"text\":\"\u009b31m\u007f é\"}}," +
+			"{\"channel\":\"b\",\"id\":\"2\",\"type\":\"\\u001b]0;x\\u0007\",\"data_base64\":\"\\u001b[2J\"}]}"
+		if err := p.answer(new(tail), []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range out.String() {
+			if r < ' ' && r != '\n' || r >= 0x7f && r <= 0x9f {
+				t.Errorf("json %t: printed %q", asJSON, out.String())
+				break
+			}
+		}
+		if !strings.Contains(out.String(), `\u009b31m\u007f é`) {
+			t.Errorf("json %t: printed %q", asJSON, out.String())
 		}
 	}
 }

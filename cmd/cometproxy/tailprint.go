@@ -60,15 +60,17 @@ func (p *tailPrinter) print(m *tailMessage) {
 	}
 	if p.asJSON {
 		line, _ := json.Marshal(m) // it was JSON
-		fmt.Fprintf(p.out, "%s\n", line)
+		fmt.Fprintf(p.out, "%s\n", escapeC1(string(line)))
 	} else {
 		text := string(m.Data)
 		var quoted string
 		switch {
 		case m.DataBase64 != nil:
-			text = "(" + m.Type + ") base64 " + *m.DataBase64
+			text = "(" + printable(m.Type) + ") base64 " + printable(*m.DataBase64)
 		case json.Unmarshal(m.Data, &quoted) == nil:
 			text = printable(quoted)
+		default:
+			text = escapeC1(text)
 		}
 		fmt.Fprintf(p.out, "%s  %s  %s\n", time.Now().Format("15:04:05.000"), printable(m.Channel), text)
 	}
@@ -76,6 +78,25 @@ func (p *tailPrinter) print(m *tailMessage) {
 		p.done()
 	}
 }
+
+// escapeC1 writes DEL and the C1 control characters, which JSON may have as they are
+// and some terminals obey, as JSON's escapes.
+func escapeC1(text string) string {
+	if !strings.ContainsFunc(text, isC1) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if isC1(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isC1(r rune) bool { return r >= 0x7f && r <= 0x9f }
 
 func (p *tailPrinter) note(format string, args ...any) {
 	p.mu.Lock()

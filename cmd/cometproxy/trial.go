@@ -108,7 +108,7 @@ func tryAccessLog(output string) error {
 // tryWriting opens a file, or one beside it if there is none yet, which it removes
 // again.
 func tryWriting(file string) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0) // or a pipe that nobody reads would be waited for
 	if errors.Is(err, os.ErrNotExist) {
 		if f, err = os.CreateTemp(filepath.Dir(file), ".cometproxy-check-*"); err == nil {
 			defer os.Remove(f.Name())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,5 +112,24 @@ func TestServeTakesWhatCheckTakes(t *testing.T) {
 	}
 	if taken < 200 {
 		t.Errorf("only %d are taken at all", taken)
+	}
+}
+
+// TestPipe: a log into a pipe that nobody reads is refused, and not waited for.
+func TestPipe(t *testing.T) {
+	mkfifo, err := exec.LookPath("mkfifo")
+	if err != nil {
+		t.Skip("mkfifo is not here")
+	}
+	pipe := filepath.Join(t.TempDir(), "log")
+	if out, err := exec.Command(mkfifo, pipe).CombinedOutput(); err != nil {
+		t.Skipf("%v %s", err, out)
+	}
+	file := writeFile(t, "c.toml", "[access_log]\noutput = \""+pipe+"\""+oneRoute)
+	if _, stdout, _ := invoke("check", "-config", file); !strings.Contains(stdout, ":2: warning: access_log.output: this user cannot write there") {
+		t.Error(stdout)
+	}
+	if code, _, stderr := invoke("serve", "-config", file); code != exitFailed {
+		t.Errorf("exit %d, %s", code, stderr)
 	}
 }

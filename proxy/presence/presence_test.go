@@ -170,6 +170,28 @@ func (w *world) tell(taken bool) {
 	w.roll.Told(taken, w.now)
 }
 
+// TestBound: names that are made up are forgotten in time, however long somebody on
+// them would be present.
+func TestBound(t *testing.T) {
+	now := begin
+	r := NewRoll(Options{LeaveAfter: time.Hour, StartAfter: time.Minute, Max: 1000}, now)
+	for i := range 400 {
+		r.See(fmt.Sprint("stays", i), true, now)
+	}
+	most := 0
+	for i := range 20_000 {
+		now = now.Add(time.Millisecond)
+		r.See(fmt.Sprint("x", i), false, now)
+		if b := r.Next(now, 100); b != nil {
+			r.Told(i%3 == 0, now)
+		}
+		most = max(most, len(r.channels))
+	}
+	if err := r.Check(); err != nil || most > 1000 || r.Stats().Present != 400 {
+		t.Errorf("%d channels at one time, %+v, %v", most, r.Stats(), err)
+	}
+}
+
 func TestMatches(t *testing.T) {
 	for _, tc := range []struct {
 		pattern string
@@ -197,8 +219,8 @@ func TestMatches(t *testing.T) {
 }
 
 func TestBody(t *testing.T) {
-	got := Body("web-1", &Batch{"S", []Event{{Join, "<a>\xff", begin}, {Leave, "b", begin.Add(1234567)}, {Start, "", begin}}})
-	const want = `{"node":"web-1","session":"S","events":[` +
+	got := Body("web-1", &Batch{"S", 7, []Event{{Join, "<a>\xff", begin}, {Leave, "b", begin.Add(1234567)}, {Start, "", begin}}})
+	const want = `{"node":"web-1","session":"S","seq":7,"events":[` +
 		`{"event":"join","channel":"\u003ca\u003e\ufffd","time":"2026-01-02T15:04:05Z"},` +
 		`{"event":"leave","channel":"b","time":"2026-01-02T15:04:05.001Z"},` +
 		`{"event":"start","time":"2026-01-02T15:04:05Z"}]}`

@@ -19,6 +19,7 @@ import (
 	"container/heap"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
@@ -43,6 +44,7 @@ type Event struct {
 // A Batch is what to tell at one time.
 type Batch struct {
 	Session string
+	Seq     uint64  // of the session's batches; one that is told again has another, higher one
 	Events  []Event // at least one
 }
 
@@ -55,7 +57,8 @@ type Options struct {
 	StartAfter time.Duration
 
 	// Max is how many channels are remembered for an app that does not listen:
-	// beyond that a new session begins, and those where nobody is are forgotten.
+	// beyond that a new session begins, and those where nobody is are forgotten: at
+	// once those that have left, and the others too if it is they who are so many.
 	// More than 0.
 	Max int
 }
@@ -71,6 +74,8 @@ type Roll struct {
 	started  bool              // the app knows of the session's Start
 	max      int               // Options.Max, or more when so many are present
 	channels map[string]*state // present, or told so
+	occupied int               // channels that somebody is on
+	seq      uint64            // of the last batch
 	queue    []string          // to be looked at: what is so may not be what was told
 	leaving  deadlines         // of channels where nobody is
 	underWay *Batch            // what Next gave; nil: nothing
@@ -127,6 +132,7 @@ func (r *Roll) See(channel string, occupied bool, now time.Time) {
 	} else if !r.present(st, now) {
 		st.came = now
 	}
+	r.occupied += count(occupied) - count(st.occupied)
 	st.occupied, st.last = occupied, now
 	if !occupied && !st.timed {
 		st.timed = true
@@ -162,7 +168,7 @@ func (r *Roll) Next(now time.Time, most int) *Batch {
 		panic("presence: Next before Told")
 	}
 	r.expire(now)
-	b := &Batch{Session: r.session}
+	b := &Batch{Session: r.session, Seq: r.seq + 1}
 	for len(r.queue) > 0 && len(b.Events) < most {
 		name := r.queue[0]
 		r.queue = r.queue[1:]
@@ -187,6 +193,7 @@ func (r *Roll) Next(now time.Time, most int) *Batch {
 		return nil
 	}
 	r.underWay = b
+	r.seq++
 	return b
 }
 
@@ -237,11 +244,11 @@ func (r *Roll) Told(taken bool, now time.Time) {
 func (r *Roll) renew(now time.Time) {
 	r.session, r.started, r.startAt = rand.Text(), false, now
 	r.queue, r.leaving = nil, nil
+	maps.DeleteFunc(r.channels, func(_ string, st *state) bool { return !r.present(st, now) })
+	if len(r.channels) > r.opt.Max/2 { // names that somebody makes up; who really comes again is told anew
+		maps.DeleteFunc(r.channels, func(_ string, st *state) bool { return !st.occupied })
+	}
 	for name, st := range r.channels {
-		if !r.present(st, now) {
-			delete(r.channels, name)
-			continue
-		}
 		st.told, st.queued = isAbsent, true
 		r.queue = append(r.queue, name)
 		if st.timed = !st.occupied; st.timed {
@@ -262,10 +269,7 @@ type Stats struct {
 func (r *Roll) Stats() (s Stats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.Pending = len(r.queue)
-	for _, st := range r.channels {
-		s.Present += count(st.occupied)
-	}
+	s.Present, s.Pending = r.occupied, len(r.queue)
 	if r.underWay != nil {
 		s.Pending += len(r.underWay.Events)
 	}
@@ -276,6 +280,7 @@ func (r *Roll) Stats() (s Stats) {
 func (r *Roll) Check() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	occupied := 0
 	sent := make(map[string]bool)
 	if r.underWay != nil {
 		for _, e := range r.underWay.Events {
@@ -291,6 +296,7 @@ func (r *Roll) Check() error {
 		timed[d.channel]++
 	}
 	for name, st := range r.channels {
+		occupied += count(st.occupied)
 		switch {
 		case queued[name] != count(st.queued) || timed[name] != count(st.timed):
 			return fmt.Errorf("presence: %q is %d times in the queue and %d times among the leaving; it says %t and %t", name, queued[name], timed[name], st.queued, st.timed)
@@ -299,6 +305,9 @@ func (r *Roll) Check() error {
 		}
 		delete(queued, name)
 		delete(timed, name)
+	}
+	if occupied != r.occupied {
+		return fmt.Errorf("presence: %d channels are occupied, %d were counted", occupied, r.occupied)
 	}
 	if len(queued)+len(timed) > 0 {
 		return fmt.Errorf("presence: %d queued and %d leaving channels are not known", len(queued), len(timed))

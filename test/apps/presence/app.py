@@ -5,10 +5,10 @@ import os
 import sqlite3
 import threading
 
-from presence import TABLE, note_presence, present
+from presence import TABLES, note_presence, present
 
 db = sqlite3.connect(os.environ["STORE"], check_same_thread=False)
-db.execute(TABLE)
+db.executescript(TABLES)
 one_at_a_time = threading.Lock()
 
 

@@ -1,11 +1,18 @@
 import json
 
-TABLE = "CREATE TABLE IF NOT EXISTS presence (channel TEXT, node TEXT, session TEXT, PRIMARY KEY (channel, node))"
+TABLES = """
+CREATE TABLE IF NOT EXISTS presence (channel TEXT, node TEXT, session TEXT, PRIMARY KEY (channel, node));
+CREATE TABLE IF NOT EXISTS presence_seq (node TEXT PRIMARY KEY, session TEXT, seq INTEGER);
+"""
 
 def note_presence(db, body):  # db: sqlite3, or any other; body: what cometproxy POSTed
     said = json.loads(body)
-    node, session = said["node"], said["session"]
+    node, session, seq = said["node"], said["session"], said["seq"]
     with db:  # one transaction
+        for last_session, last in db.execute("SELECT session, seq FROM presence_seq WHERE node = ?", (node,)):
+            if last_session == session and last >= seq:
+                return  # it was given up while this app was slow, and told anew since
+        db.execute("REPLACE INTO presence_seq VALUES (?, ?, ?)", (node, session, seq))
         for event in said["events"]:
             if event["event"] == "join":
                 db.execute("REPLACE INTO presence VALUES (?, ?, ?)", (event["channel"], node, session))

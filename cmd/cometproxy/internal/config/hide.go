@@ -13,7 +13,7 @@ var secrets = []string{"internal.token", "grip.sig_key", "presence.token"}
 
 // credential is what the names of header fields and of parameters of a query have
 // that carry secrets. One too many is hidden rather than one too few.
-var credential = regexp.MustCompile(`(?i)auth|cookie|token|secret|pass|pwd|credential|session|signature|jwt|bearer|hmac|api.?key|access.?key|private|(^|[-_.])(key|sig|pin|otp)$`)
+var credential = regexp.MustCompile(`(?i)auth|cookie|token|secret|pass|pwd|credential|session|signature|verify|jwt|bearer|hmac|api.?key|access.?key|private|(^|[-_.])(key|sig|pin|otp)$`)
 
 // scheme is how the values of such fields begin, whatever the field is called.
 // That of a JWT says it too.
@@ -28,7 +28,7 @@ var (
 func hide(path string, v any) any {
 	switch v := v.(type) {
 	case string:
-		if contains(secrets, path) && v != "" && !strings.HasPrefix(v, "file:") {
+		if contains(secrets, path) && v != "" && !(path == "grip.sig_key" && strings.HasPrefix(v, "file:")) {
 			return hidden
 		}
 		return hideInURLs(v)
@@ -51,6 +51,11 @@ func hide(path string, v any) any {
 		return shown
 	}
 	return v
+}
+
+// secretKey reports that the values of a key may be secrets, by its path.
+func secretKey(path string) bool {
+	return contains(secrets, path) || strings.HasSuffix(path, "_headers")
 }
 
 // secretField judges a header field that a route sets. Those of CORS only speak of

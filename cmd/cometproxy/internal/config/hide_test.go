@@ -24,7 +24,7 @@ tls_key = "/etc/cometproxy/client.key"
 [[route]]
 path = "/a"
 backend = "app"
-set_request_headers = { Authorization = "Basic SECRET", cookie = "a=SECRET", X-API-Key = "SECRET", X-Auth-Request-User = "SECRET", x_access_token = "SECRET", "X-Shared-Secret" = "SECRET", "Api-Key" = "SECRET", "X-Key" = "SECRET", "X-Goog-Signature" = "SECRET", "X-Other" = "Bearer SECRET", "X-More" = "eyJhbGciOiJIUzI1NiJ9.SECRET.SECRET", "X-Keyboard" = "de", "X-Room" = "42", "Accept" = "a/b;q=1" }
+set_request_headers = { Authorization = "Basic SECRET", cookie = "a=SECRET", X-API-Key = "SECRET", X-Auth-Request-User = "SECRET", x_access_token = "SECRET", "X-Shared-Secret" = "SECRET", "Api-Key" = "SECRET", "X-Key" = "SECRET", "X-Goog-Signature" = "SECRET", "X-Other" = "Bearer SECRET", "X-Origin-Verify" = "SECRET", "X-More" = "eyJhbGciOiJIUzI1NiJ9.SECRET.SECRET", "X-Keyboard" = "de", "X-Room" = "42", "Accept" = "a/b;q=1" }
 set_answer_headers = { Set-Cookie = "id=SECRET; Path=/", "Strict-Transport-Security" = "max-age=31536000", "WWW-Authenticate" = "", "X-Link" = "https://ann:SECRET@a.example/?q=1&access_token=SECRET" }
 [[route]]
 path = "/b"
@@ -55,6 +55,10 @@ cors = { origins = ["https://a.example"] }
 		if !strings.Contains(printed, want) {
 			t.Errorf("%s is not shown:\n%s", want, printed)
 		}
+	}
+	// Only sig_key knows file:.
+	if printed, err := Effective([]byte("[internal]\ntoken = \"file:SECRET\"\n")); err != nil || strings.Contains(printed, "SECRET") {
+		t.Errorf("%v\n%s", err, printed)
 	}
 	// A secret that is in a file, and none, are told.
 	printed, err = Effective([]byte("[internal]\ntoken = \"\"\ntoken_file = \"/etc/cometproxy/token\"\n[grip]\nsig_key = \"file:/etc/cometproxy/key\"\n"))

@@ -77,6 +77,9 @@ func (k *key) setScalar(field, v any) string {
 	default: // isText, isChoice
 		s, ok := v.(string)
 		if !ok {
+			if secretKey(k.path) {
+				return fmt.Sprintf("is %s: write text in quotes", kindOf(v))
+			}
 			return fmt.Sprintf("is %s: write text in quotes, \"%v\"", nameOf(v), plain(v))
 		}
 		if k.kind == isChoice && !contains(k.oneOf, s) {
@@ -184,9 +187,14 @@ func (k *key) setPatterns(t *target, v any) []fault {
 	var faults []fault
 	values := make(map[string]string, len(table))
 	for _, name := range sortedNames(table) {
-		if values[name], ok = table[name].(string); !ok {
-			faults = append(faults, fault{item: -1, name: name, text: fmt.Sprintf("%s is %s: write a regular expression in quotes", name, nameOf(table[name]))})
+		if values[name], ok = table[name].(string); ok {
+			continue
 		}
+		text := fmt.Sprintf("%s is %s: write a regular expression in quotes", name, nameOf(table[name]))
+		if secretKey(k.path) {
+			text = fmt.Sprintf("%s is %s: write text in quotes", name, kindOf(table[name]))
+		}
+		faults = append(faults, fault{item: -1, name: name, text: text})
 	}
 	if faults == nil {
 		*k.field(t).(*map[string]string) = values
@@ -213,6 +221,17 @@ func nameOf(v any) string {
 		return "a date"
 	}
 	return "something else"
+}
+
+// kindOf is nameOf without the value, for what may be a secret.
+func kindOf(v any) string {
+	switch v.(type) {
+	case int64, float64:
+		return "a number"
+	case bool:
+		return "true or false"
+	}
+	return nameOf(v)
 }
 
 // plain is v as it could stand in quotes.

@@ -6,6 +6,7 @@ import (
 
 // presences reads and checks the [[presence]] tables.
 func (r *reader) presences(tables []rawTable, backends []*readBackend) {
+	nodes := make(map[string]int) // their lines
 	for _, table := range tables {
 		p := Presence{}
 		t := &target{config: r.config, presence: &p}
@@ -22,6 +23,11 @@ func (r *reader) presences(tables []rawTable, backends []*readBackend) {
 			s.problem("backend", "is missing: write backend = \"app\", the one that is told")
 		} else {
 			checkBackend(s, p.Backend, backends)
+		}
+		if line, twice := nodes[p.Node]; twice && s.ok("node") {
+			s.problem("node", "the presence of line %d tells as the same node, and what one tells at its start takes back what the other told: give each its own, like node = \"web-1-rooms\"", line)
+		} else {
+			nodes[p.Node] = table.at.line
 		}
 		checkPresencePath(s, &p)
 		p.Token = checkToken(s, p.TokenFile, t.raw.token)

@@ -204,6 +204,7 @@ func (r *reader) read(raw map[string]any, at *node) {
 	backends := r.backends(r.tables("backend", raw, at))
 	r.routes(r.tables("route", raw, at), backends, at)
 	r.presences(r.tables("presence", raw, at), backends)
+	r.warnOfUnused(backends)
 }
 
 // sections reads the tables that stand once, and checks them.

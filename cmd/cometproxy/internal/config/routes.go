@@ -39,11 +39,16 @@ func (r *reader) routes(tables []rawTable, backends []*readBackend, root *node) 
 	if len(tables) == 0 {
 		r.impliedRoute(backends, root)
 	}
-	if len(tables) > 0 && len(r.problems.Errors()) == 0 {
-		for _, b := range backends {
-			if !b.used {
-				b.warn("name", "no route goes to %s: add a [[route]] with backend = %s, or remove it", quoted(b.name), quoted(b.name))
-			}
+}
+
+// warnOfUnused warns of backends that nothing goes to.
+func (r *reader) warnOfUnused(backends []*readBackend) {
+	if len(r.problems.Errors()) > 0 {
+		return
+	}
+	for _, b := range backends {
+		if !b.used {
+			b.warn("name", "no route goes to %s: add a [[route]] with backend = %s, or remove it", quoted(b.name), quoted(b.name))
 		}
 	}
 }

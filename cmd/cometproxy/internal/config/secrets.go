@@ -49,6 +49,8 @@ func checkToken(s *section, file, token string) string {
 		return ""
 	case variable.MatchString(token):
 		s.warn(name, "environment variables are not expanded, the token is this very text: use token_file for a secret from outside")
+	case strings.HasPrefix(token, "file:") && name == "token":
+		s.warn(name, "this looks like the name of a file, and is taken as the token itself: write token_file = \"PATH\" for a token in a file")
 	case len(token) < shortSecret:
 		s.warn(name, "the token has %d characters and could be guessed: use %d or more, for example from: openssl rand -hex 32", len(token), shortSecret)
 	}

@@ -100,8 +100,8 @@ func (x *examination) look(ctx context.Context) bool {
 			x.e.Failure = &Failure{"redirected", "the URL leads to " + to.String(), "Ask for that one; -connect names another port then."}
 			return false
 		}
-		if to.Host != x.u.Host {
-			x.o.Header = nil // may be a secret of the first host
+		if to.Host != x.u.Host || x.u.Scheme == "https" && to.Scheme != "https" {
+			x.o.Header = nil // may be a secret of the first host, and not for the open
 		}
 		x.e.Redirects = append(x.e.Redirects, x.u.String())
 		x.u = to

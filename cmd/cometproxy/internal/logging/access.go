@@ -1,8 +1,10 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,7 +29,11 @@ func Access(output string) (log *zap.Logger, closeLog func(), err error) {
 	case "stderr":
 		file = os.Stderr
 	default:
-		if file, err = os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640); err != nil {
+		file, err = os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, 0o640)
+		if errors.Is(err, syscall.ENXIO) {
+			return nil, nil, fmt.Errorf("access_log.output: nobody reads the pipe %s; start what does before", output)
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("access_log.output: %w", err)
 		}
 	}
