@@ -65,8 +65,10 @@ TARGETS = linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64
 release: bin/nfpm
 	go run ./deploy/release -out $(DIST) -targets $(TARGETS)
 
+# Packages are for Linux only.
+comma = ,
 packages: bin/nfpm
-	go run ./deploy/release -out $(DIST) -targets $(TARGETS) -kinds deb,rpm
+	go run ./deploy/release -out $(DIST) -targets $(subst $() ,$(comma),$(filter linux/%,$(subst $(comma), ,$(TARGETS)))) -kinds deb,rpm
 
 # Builds a release twice, in different places, and compares: make reproducible TARGETS=linux/amd64
 reproducible: bin/nfpm

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	presenceBatch = 1000        // events of a POST at most
-	presenceMost  = 1_000_000   // channels that are remembered for an app that does not listen
-	presenceRest  = time.Minute // between two attempts to tell such an app, at most
+	presenceBatch = 1000             // events of a POST at most
+	presenceMost  = 1_000_000        // channels that are remembered for an app that does not listen
+	presenceRest  = 15 * time.Second // between two attempts to tell such an app, at most
 )
 
 // A teller tells one app who is there.
@@ -24,6 +24,10 @@ type teller struct {
 	opt  PresenceOptions // static
 	roll *presence.Roll
 	stop chan struct{} // closed to end its goroutine
+
+	// Owned by the goroutine.
+	failed int       // POSTs in a row
+	since  time.Time // of the first of them
 }
 
 func newTeller(o PresenceOptions) *teller {
@@ -66,11 +70,18 @@ func (p *Proxy) tellAll(t *teller) bool {
 			case <-t.stop: // which broke it off
 			default:
 				path, _, _ := strings.Cut(t.opt.Path, "?") // which may have a secret behind it
+				if t.failed++; t.failed == 1 {
+					t.since = time.Now()
+				}
 				p.presenceFailed.note(zap.String("backend", t.opt.Backend), zap.String("path", path), zap.Error(err))
 			}
 			return false
 		}
 		p.tellers.posts.Add(1)
+		if t.failed > 0 {
+			p.log.Info("the app is told again who is there", zap.String("backend", t.opt.Backend), zap.Int("failures", t.failed), zap.Duration("after", time.Since(t.since)))
+			t.failed = 0
+		}
 		if len(b.Events) < presenceBatch {
 			return true // what came meanwhile waits for its time
 		}

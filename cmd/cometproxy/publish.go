@@ -152,6 +152,9 @@ func (p *publication) read(stdin io.Reader, args []string, stderr io.Writer) err
 	}
 	if p.contentType == "" {
 		p.contentType = detectType(p.body)
+		if first := bytes.TrimLeft(p.body, " \t\r\n"); strings.HasPrefix(p.contentType, "text/") && len(first) > 0 && (first[0] == '{' || first[0] == '[') {
+			fmt.Fprintln(stderr, "cometproxy publish: it begins like JSON and is none, so it goes out as text (-type text/plain says that this is meant)")
+		}
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func runReload(args []string, stdout, stderr io.Writer) int {
 	if why == "" {
 		if _, err := to.post("/reload", nil, nil); err != nil {
 			why = err.Error()
+			if strings.Contains(why, "401 Unauthorized") {
+				why += "\nTo change the token itself, send SIGHUP: systemctl reload cometproxy, or kill -HUP PID"
+			}
 		}
 	}
 	if why != "" {

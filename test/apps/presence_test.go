@@ -19,7 +19,7 @@ const presenceToken = "0123456789abcdef"
 func TestPresence(t *testing.T) {
 	app := freeAddress(t)
 	_, port, _ := net.SplitHostPort(app)
-	start(t, here(t, "presence"), []string{"PORT=" + port, "TOKEN=" + presenceToken, "STORE=" + filepath.Join(t.TempDir(), "store"),
+	start(t, here(t, "presence"), []string{"PORT=" + port, "PRESENCE_TOKEN=" + presenceToken, "STORE=" + filepath.Join(t.TempDir(), "store"),
 		"PYTHONPATH=" + here(t, "snippets"), "PYTHONDONTWRITEBYTECODE=1"}, need(t, debianPython, "python3"), "app.py").waitFor(app)
 	public := freeAddress(t)
 	path, err := binary()

@@ -22,12 +22,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Authorization") != "Bearer " + os.environ["TOKEN"]:
-            self.answer(403, b"")
-            return
         with one_at_a_time:
-            note_presence(db, body)
-        self.answer(204, b"")
+            status = note_presence(db, self.headers.get("Authorization"), body)
+        self.answer(status, b"")
 
     def answer(self, status, body):
         self.send_response(status)

@@ -92,7 +92,11 @@ var unnamed = []Maker{Nginx, HAProxy, Apache}
 
 // advise says what to set, for each one in between that is known.
 func advise(r *Report, e *Evidence, s *holding) (all []Advice) {
-	need := roundUp(max(e.Longest, serverMax(e)) + 10*time.Second)
+	longest := serverMax(e)
+	if longest == 0 {
+		longest = time.Minute // hold.max_timeout, unless it is set
+	}
+	need := roundUp(max(e.Longest, longest) + 10*time.Second)
 	found := func(name, verdict string) bool { return r.Verdict(name) == verdict }
 	makers := makersIn(r.Through)
 	for _, m := range makers {
@@ -106,7 +110,7 @@ func advise(r *Report, e *Evidence, s *holding) (all []Advice) {
 			{found("buffering", "buffered"), rem.buffered},
 			{found("compression", "compressed"), rem.compressed},
 			{found("caching", "cached"), rem.cached},
-			{found("protocol", "HTTP/1.0"), rem.old},
+			{found("protocol", "HTTP/1.0") || found("protocol", "no keep-alive"), rem.old},
 			{found("protocol", "HTTP/1.0") || found("protocol", "no keep-alive"), rem.kept},
 			{found("headers", "incomplete"), rem.forwarded},
 		} {

@@ -149,9 +149,16 @@ func judgeHolds(e *Evidence, s *holding) Check {
 		c.Text = fmt.Sprintf("answered with %d after %s, as the app wants it", e.Holds[0].Answer.Status, seconds(e.Holds[0].Answer.Took))
 	default:
 		c.Text = fmt.Sprintf("one of %s came through, and so did shorter ones", seconds(s.passed))
+		if s.passed < usualHold {
+			c.Text += "; of longer ones, as polls are that ask for nothing (25 s), that says nothing: -hold"
+		}
 	}
 	return c
 }
+
+// usualHold is the shortest of those that clients have who ask for nothing, unless
+// hold.timeout is set.
+const usualHold = 22500 * time.Millisecond
 
 // tooShort: cometproxy ended a hold itself.
 func tooShort(h *Hold) Check {
