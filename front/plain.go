@@ -13,7 +13,7 @@ import (
 // closed: the time to take a short answer, and to leave.
 const (
 	plainWrite = time.Second
-	plainLeave = 300 * time.Millisecond
+	plainLeave = 2 * time.Second
 	plainBytes = 64 << 10 // of its request that are read and thrown away
 )
 

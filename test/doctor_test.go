@@ -47,46 +47,61 @@ type trial struct {
 	cut      float64  // seconds after which holds are; 0: none is
 }
 
+// run runs doctor, and returns what is not as it should be.
+func (c *trial) run(t *testing.T) complaints {
+	out, errs, code := command(t, append([]string{"doctor", "-json", "-hold", "8s"}, c.args...)...)
+	var wrong complaints
+	d := &diagnosis{text: out}
+	if err := json.Unmarshal([]byte(out), d); err != nil {
+		wrong.add("%v: exit %d, %q, %s", c.args, code, out, errs)
+		return wrong
+	}
+	if d.Found != (code == 1) || code > 1 {
+		wrong.add("%v: exit %d, found %t", c.args, code, d.Found)
+	}
+	d.want(&wrong, c.verdicts)
+	d.says(&wrong, c.says...)
+	d.cutAt(&wrong, c.cut)
+	return wrong
+}
+
+// complaints are what is not as it should be.
+type complaints []string
+
+func (c *complaints) add(format string, args ...any) {
+	*c = append(*c, fmt.Sprintf(format, args...))
+}
+
 // examine runs doctor for all trials at once, whatever may run in parallel, for
 // each does little but wait. The longest hold is of 8 seconds unless args say otherwise.
+// What doctor says depends on when things come, and a busy machine makes them come late:
+// a trial that fails has another try, by itself.
 func examine(t *testing.T, trials map[string]*trial) {
 	t.Helper()
 	harness.Binary(t)
-	type run struct {
-		out, errs string
-		code      int
-	}
-	runs := make(map[string]chan run)
+	runs := make(map[string]chan complaints)
 	for name, c := range trials {
-		done := make(chan run, 1)
+		done := make(chan complaints, 1)
 		runs[name] = done
-		go func() {
-			var r run
-			r.out, r.errs, r.code = command(t, append([]string{"doctor", "-json", "-hold", "8s"}, c.args...)...)
-			done <- r
-		}()
+		go func() { done <- c.run(t) }()
 	}
 	for name, c := range trials {
-		r := <-runs[name]
+		wrong := <-runs[name]
 		t.Run(name, func(t *testing.T) {
-			d := &diagnosis{text: r.out}
-			if err := json.Unmarshal([]byte(r.out), d); err != nil {
-				t.Fatalf("%v: exit %d, %q, %s", c.args, r.code, r.out, r.errs)
+			if wrong != nil {
+				t.Logf("in the first try: %s", strings.Join(wrong, "\n"))
+				wrong = c.run(t)
 			}
-			if d.Found != (r.code == 1) || r.code > 1 {
-				t.Errorf("%v: exit %d, found %t", c.args, r.code, d.Found)
+			for _, text := range wrong {
+				t.Error(text)
 			}
-			d.want(t, c.verdicts)
-			d.says(t, c.says...)
-			d.cutAt(t, c.cut)
 		})
 	}
 }
 
 // want compares verdicts, "holds=cut protocol=HTTP/1.0"; of what is not named, fine is
 // wanted, unless "rest=any" stands there.
-func (d *diagnosis) want(t *testing.T, verdicts string) {
-	t.Helper()
+func (d *diagnosis) want(wrong *complaints, verdicts string) {
 	wanted := make(map[string]string)
 	for _, v := range strings.Split(verdicts, ";") {
 		if name, verdict, ok := strings.Cut(strings.TrimSpace(v), "="); ok {
@@ -103,27 +118,26 @@ func (d *diagnosis) want(t *testing.T, verdicts string) {
 			}
 		}
 		if c.Verdict != want {
-			t.Errorf("%s: %s is %s, want %s (%s)", d.URL, c.Name, c.Verdict, want, c.Text)
+			wrong.add("%s: %s is %s, want %s (%s)", d.URL, c.Name, c.Verdict, want, c.Text)
 		}
 		bad = bad || c.Level == "bad"
 		delete(wanted, c.Name)
 	}
 	delete(wanted, "rest")
 	if len(wanted) > 0 {
-		t.Errorf("%s: nothing about %v", d.URL, wanted)
+		wrong.add("%s: nothing about %v", d.URL, wanted)
 	}
 	if bad != d.Found {
-		t.Errorf("%s: found %t", d.URL, d.Found)
+		wrong.add("%s: found %t", d.URL, d.Found)
 	}
 }
 
 // says looks for texts anywhere in the report.
-func (d *diagnosis) says(t *testing.T, texts ...string) {
-	t.Helper()
+func (d *diagnosis) says(wrong *complaints, texts ...string) {
 	for _, text := range texts {
 		quoted, _ := json.Marshal(text)
 		if !strings.Contains(d.text, strings.Trim(string(quoted), `"`)) {
-			t.Errorf("%s: nothing of %q in %s", d.URL, text, d.text)
+			wrong.add("%s: nothing of %q in %s", d.URL, text, d.text)
 		}
 	}
 }
@@ -151,19 +165,18 @@ func examineFronts(t *testing.T, cases map[string]*frontCase) {
 }
 
 // cutAt compares when holds were cut; a machine that is busy may be late.
-func (d *diagnosis) cutAt(t *testing.T, want float64) {
-	t.Helper()
+func (d *diagnosis) cutAt(wrong *complaints, want float64) {
 	cut := 0
 	for _, h := range d.Holds {
 		if h.Outcome == "cut" {
 			cut++
 			if h.Took < want-0.1 || h.Took > want+1.5 {
-				t.Errorf("%s: one of %g s was cut after %g s, want %g s", d.URL, h.Asked, h.Took, want)
+				wrong.add("%s: one of %g s was cut after %g s, want %g s", d.URL, h.Asked, h.Took, want)
 			}
 		}
 	}
 	if (cut > 0) != (want > 0) {
-		t.Errorf("%s: %d holds were cut", d.URL, cut)
+		wrong.add("%s: %d holds were cut", d.URL, cut)
 	}
 }
 
