@@ -67,6 +67,7 @@ func (p *Proxy) tellPresence(options []PresenceOptions) {
 	}
 }
 
+// tellPresenceLocked is tellPresence for who holds mu and is not too late.
 func (p *Proxy) tellPresenceLocked(options []PresenceOptions) {
 	ts := &p.tellers
 	old := slices.Clone(ts.all)
@@ -86,14 +87,16 @@ func (p *Proxy) tellPresenceLocked(options []PresenceOptions) {
 		close(t.stop)
 	}
 	on := len(options) > 0
-	if on != ts.watching.Swap(on) && on {
+	switch {
+	case on && ts.ask == nil:
 		stop := make(chan struct{})
 		ts.ask = stop
 		ts.work.Go(func() { p.askPresence(stop) })
-	} else if !on && ts.ask != nil {
+	case !on && ts.ask != nil:
 		close(ts.ask)
 		ts.ask = nil
 	}
+	ts.watching.Store(on)
 	p.hub.Watch(on)
 }
 

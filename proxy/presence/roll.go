@@ -56,10 +56,9 @@ type Options struct {
 	// StartAfter is how long after its beginning the Roll tells Start.
 	StartAfter time.Duration
 
-	// Max is how many channels are remembered for an app that does not listen:
-	// beyond that a new session begins, and those where nobody is are forgotten: at
-	// once those that have left, and the others too if it is they who are so many.
-	// More than 0.
+	// Max is how many channels are remembered, unless more are occupied. Beyond it a
+	// new session begins, which knows nothing of those that have left nor, if there
+	// are still many, of those where nobody is just now. More than 0.
 	Max int
 }
 
@@ -72,7 +71,7 @@ type Roll struct {
 	session  string            // guarded by mu, like all of the following
 	startAt  time.Time         // when Start may be told
 	started  bool              // the app knows of the session's Start
-	max      int               // Options.Max, or more when so many are present
+	max      int               // Options.Max, or more when so many are occupied
 	channels map[string]*state // present, or told so
 	occupied int               // channels that somebody is on
 	seq      uint64            // of the last batch
